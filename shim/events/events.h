@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * events: what the shim did and why, as lines for people and programs (INTERFACE.md 3).
+ *
+ * Knows nothing of sockets but their addresses. Emitting never blocks, never fails, allocates
+ * nothing and is async-signal-safe: the line is built on the stack and written with one write();
+ * a sink that is full, slow or gone costs the event, which is counted and told later (`drop`).
+ */
+#ifndef SCTPEEL_EVENTS_H
+#define SCTPEEL_EVENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "settings.h"
+
+enum event_kind {
+	EVENT_START,
+	EVENT_STOP,
+	EVENT_ASSOC,
+	EVENT_DECISION,
+	EVENT_PEEL,
+	EVENT_ERROR,
+	EVENT_DROP,
+	EVENT_MSG,
+	EVENT_CALL,
+	EVENT_KINDS
+};
+
+/* One event. Unset numbers are -1, unset strings NULL; what is unset is left out of the line. */
+struct event {
+	enum event_kind kind;
+	int fd;			/* socket.fd, as the program knows it */
+	int64_t assoc_id;	/* sctp.assoc.id */
+	int64_t stream;		/* sctp.stream.id */
+	int64_t ppid;		/* host byte order */
+	const struct sockaddr *peer, *local;
+	const char *state;	/* assoc: up, down, restart, moved; call: the call's name */
+	const char *rule;	/* name */
+	int rule_index;		/* 1-based in the output, 0-based here, -1 unset */
+	const char *verdict;	/* keep, peel, hold */
+	const char *reason;
+	const char *by;		/* peel: "policy" or "program" */
+	const char *detail;	/* error: what was tried and what follows */
+	bool has_input;
+	struct {
+		uint64_t bytes, msgs, age_ns, assocs, peeled;
+	} input;
+	bool has_effect;
+	struct {
+		int fd;			/* -1 when refused */
+		bool cloexec, nonblock; /* flags */
+		int error;		/* errno, 0 on success */
+		uint64_t latency_ns;
+		int64_t queued;		/* bytes of the first message waiting (FIONREAD), -1 unknown */
+	} effect;
+	int64_t bytes;		/* msg: its size */
+	bool has_flags;
+	uint32_t flags;		/* msg: sinfo_flags */
+};
+
+#define EVENT_INIT(k) ((struct event){.kind = (k), .fd = -1, .assoc_id = -1, .stream = -1, \
+	.ppid = -1, .rule_index = -1, .bytes = -1})
+
+/* Opens the sink that the settings name and writes `start`. Once, from the constructor. */
+void events_start(const struct settings *settings);
+/* Writes what was dropped, the totals (`stop`), and closes the sink. From the destructor. */
+void events_stop(void);
+/* In a fork child: pid and sequence numbers of its own; %p opens a file of its own. Async-signal-safe. */
+void events_forked(void);
+/* Cheap test before an event is put together: is there a sink that wants this kind? */
+bool events_want(enum event_kind kind);
+void events_emit(const struct event *event);
+/* Is this descriptor the sink's? (it is hidden from the program and moves when dup2 hits it) */
+bool events_own_fd(int fd);
+/* Moves the sink off `fd`, which the program wants for itself. 0, or -errno. */
+int events_move_fd(int fd);
+/* Totals for `stop`, counted by the caller's words. */
+void events_count_peel(bool refused);
+void events_count_message(uint64_t bytes);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * settings: the environment (INTERFACE.md 1), read once into one immutable struct.
+ */
+#ifndef SCTPEEL_SETTINGS_H
+#define SCTPEEL_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SCTPEEL_VERSION "0.1.0"
+
+struct policy;
+
+enum settings_mode { MODE_ENFORCE, MODE_OBSERVE, MODE_OFF };
+enum settings_on_error { ON_ERROR_WARN, ON_ERROR_ABORT, ON_ERROR_IGNORE };
+enum settings_debug { DEBUG_ERROR, DEBUG_WARN, DEBUG_INFO, DEBUG_DEBUG };
+enum settings_format { FORMAT_JSONL, FORMAT_LOGFMT, FORMAT_TEXT };
+
+struct settings {
+	enum settings_mode mode; /* MODE_OFF also after bad configuration with on_error=warn, and for other programs */
+	const struct policy *policy; /* never NULL unless mode is MODE_OFF */
+	const char *policy_text;     /* as given, presets and @FILE resolved */
+	const char *trace;	     /* NULL: no sink */
+	enum settings_format trace_format;
+	uint32_t trace_events; /* bit set of 1u << enum event_kind */
+	uint64_t trace_limit;  /* bytes, UINT64_MAX: none */
+	uint32_t max;	       /* peeled descriptors at once, UINT32_MAX: no limit */
+	uint32_t fd_reserve;
+	int rcvbuf, sndbuf; /* bytes, 0: as the program set it */
+	uint32_t quantum;
+	const char *program_glob;
+	const char *program; /* this program's name (program_invocation_short_name) */
+	bool follow;
+	enum settings_on_error on_error;
+	enum settings_debug debug;
+	/* where each value came from, for the start event: "env", "default" */
+	uint32_t from_env; /* bit set in the order of the variables' table */
+};
+
+/*
+ * Reads the environment with secure_getenv. Called once, from the constructor; may end the
+ * program before main (help: status 0; SCTPEEL_ON_ERROR=abort: status 78, by _exit).
+ */
+const struct settings *settings_load(void);
+/* The settings; before settings_load a constant with MODE_OFF. Async-signal-safe. */
+const struct settings *settings_get(void);
+
+/* Writes the settings as a JSON object's members / for `start`. Returns the length, as snprintf. */
+int settings_describe(const struct settings *settings, char *buf, int size);
+
+/* A line on stderr: "sctpeel: …". Levels above SCTPEEL_DEBUG are silent. Async-signal-safe. */
+void diagnose(enum settings_debug level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Faults for tests (SCTPEEL_INJECT): the errno to fail with at this site ("peel", "trace",
+ * "epoll", …), 0 to go on. Sleeps first where a delay is asked for. A branch when unset.
+ */
+int fault_at(const char *site);
+
+#endif
