@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+#
+# make              the shim and its command, in build/
+# make demo         shows what it does, with its own kernel if need be
+# make test         everything that proves it works
+# make bench        what it costs and brings, in instructions
+# make check        compilers, analysers, formatting
+# make sanitize     the tests again, under AddressSanitizer and UBSan
+# make install      PREFIX, LIBDIR and DESTDIR as usual
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+MANDIR ?= $(PREFIX)/share/man
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+BUILD ?= build
+INSTALL ?= install
+CLANG ?= clang
+JAVAC ?= $(shell command -v javac)
+ERLC ?= $(shell command -v erlc)
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+CPPFLAGS += -D_GNU_SOURCE -Ishim
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) -fstack-protector-strong -MMD -MP
+SHIM_CFLAGS := -fPIC -fvisibility=hidden -fexceptions -ftls-model=initial-exec
+SHIM_LDFLAGS := -shared -Wl,-soname,libsctpeel.so -Wl,-z,relro,-z,now,-z,nodelete \
+	-Wl,--version-script=$(BUILD)/libsctpeel.map
+ifdef SANITIZE
+# The runtime stands first in LD_PRELOAD, so the library must not bring a second one.
+ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SANITIZE)
+else
+SHIM_LDFLAGS += -Wl,--no-undefined
+FORTIFY := -D_FORTIFY_SOURCE=2
+endif
+
+# Policy, events and what these stand on know nothing of sockets: the tools and fuzzers link them too.
+PURE := $(wildcard shim/policy/*.c shim/events/*.c shim/text.c shim/values.c shim/settings.c)
+SHIM_SRC := $(wildcard shim/*.c shim/*/*.c)
+TOOL_SRC := $(wildcard tools/*.c)
+MAN := $(wildcard tools/man/*.[1-8])
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/programs/*.c tests/bench/*.c))
+PURE_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c tests/unit/*.c))
+CLASSES := $(if $(JAVAC),$(patsubst tests/%.java,$(BUILD)/%.class,$(wildcard tests/programs/*.java)))
+BEAMS := $(if $(ERLC),$(patsubst tests/%.erl,$(BUILD)/%.beam,$(wildcard tests/programs/*.erl)))
+SHELL_FILES := $(shell grep -rlIE '^\#!.*[/ ](ba)?sh' tests tools .ci 2>/dev/null; \
+	find tests tools -name '*.bats' -o -name '*.bash')
+SHELL_FILES := $(sort $(SHELL_FILES) tests/guest.d/session tests/guest.d/uml-init tests/guest.d/qemu-init)
+C_FILES := $(sort $(wildcard shim/*.[ch] shim/*/*.[ch] tools/*.[ch] tests/*/*.[ch]))
+
+ifneq ($(V),1)
+quiet = @echo '  $(1)	$@';
+endif
+
+all: $(BUILD)/libsctpeel.so $(if $(TOOL_SRC),$(BUILD)/sctpeel)
+programs: all $(PROGRAMS) $(PURE_PROGRAMS) $(CLASSES) $(BEAMS)
+
+$(BUILD)/libsctpeel.so: $(call obj,$(SHIM_SRC)) $(BUILD)/libsctpeel.map
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(SHIM_LDFLAGS) -o $@ $(filter %.o,$^) -ldl
+
+$(BUILD)/libsctpeel.map: shim/exports.map.in shim/calls.def
+	@mkdir -p $(@D)
+	$(call quiet,GEN)$(CC) -E -P -undef -x c -Ishim $< -o $@
+
+$(BUILD)/sctpeel: $(call obj,$(TOOL_SRC)) $(BUILD)/libpure.a
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/libpure.a: $(call obj,$(PURE))
+	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/shim/%.o: shim/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(FORTIFY) $(ALL_CFLAGS) $(SHIM_CFLAGS) -c -o $@ $<
+
+# They define what fortified headers would turn into inlines and macros.
+$(call obj,$(wildcard shim/doors/*.c) shim/libc.c): FORTIFY := -U_FORTIFY_SOURCE
+
+$(BUILD)/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(FORTIFY) -DSCTPEEL_LIBDIR='"$(LIBDIR)"' $(ALL_CFLAGS) -c -o $@ $<
+
+$(PROGRAMS): $(BUILD)/%: tests/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lsctp -lpthread -lm
+
+$(PURE_PROGRAMS): $(BUILD)/%: tests/%.c $(BUILD)/libpure.a
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libpure.a -lm
+
+$(BUILD)/%.class: tests/%.java
+	@mkdir -p $(@D)
+	$(call quiet,JAVAC)$(JAVAC) -d $(@D) $<
+
+$(BUILD)/%.beam: tests/%.erl
+	@mkdir -p $(@D)
+	$(call quiet,ERLC)$(ERLC) -o $(@D) $<
+
+test:
+	@tests/setup test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/run $(FILES)
+
+demo:
+	@tests/setup demo
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/demo
+
+bench:
+	@tests/setup bench
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/bench/run
+
+sanitize:
+	@tests/setup test
+	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined programs
+	@BUILD=build-asan SHIM_VARIANT=asan tests/run $(FILES)
+
+check:
+	@tests/setup check
+	@$(MAKE) --no-print-directory BUILD=build programs
+	@$(MAKE) --no-print-directory BUILD=build-clang CC=$(CLANG) programs
+	clang-format --dry-run -Werror $(C_FILES)
+	shellcheck -x $(SHELL_FILES)
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+		--enable=warning,performance,portability -D_GNU_SOURCE -Ishim shim tools
+	printf '%s\n' $(SHIM_SRC) $(TOOL_SRC) | xargs -P $$(nproc) -n 4 \
+		sh -c 'clang-tidy --quiet "$$@" -- -std=gnu11 $(CPPFLAGS)' clang-tidy
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 0755 $(BUILD)/libsctpeel.so $(DESTDIR)$(LIBDIR)/libsctpeel.so
+	$(if $(TOOL_SRC),$(INSTALL) -m 0755 $(BUILD)/sctpeel $(DESTDIR)$(BINDIR)/sctpeel)
+	for page in $(MAN); do \
+		$(INSTALL) -D -m 0644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
+	if [ -e tools/completion/sctpeel ]; then \
+		$(INSTALL) -D -m 0644 tools/completion/sctpeel $(DESTDIR)$(COMPLETIONDIR)/sctpeel; fi
+
+clean:
+	rm -rf build build-asan build-clang $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all programs test demo bench sanitize check install clean
+.DELETE_ON_ERROR:
