@@ -113,7 +113,7 @@ bench:
 	@BUILD=$(BUILD) tests/bench/run
 
 sanitize:
-	@tests/setup test
+	@tests/setup sanitize
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined programs
 	@BUILD=build-asan SHIM_VARIANT=asan tests/run $(FILES)
 
