@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # What every kind of guest needs: messages, the description of the command, a clean end.
+# shellcheck disable=SC2154  # the options are the caller's
 
 die() {
 	echo "tests/guest: $2" >&2

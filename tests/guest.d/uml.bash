@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2154  # the options are the caller's
 run_uml() {
-	local missing=() tool work base pid cats=()
+	local missing=() work base pid cats=()
 	command -v linux.uml >/dev/null && [ -d /usr/lib/uml/modules ] || missing+=(user-mode-linux)
 	PATH=$PATH:/usr/sbin:/sbin command -v modprobe >/dev/null || missing+=(kmod)
 	PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
