@@ -34,7 +34,7 @@ SHIM=$BUILD/libsctpeel.so
 # shellcheck disable=SC2034  # for the tests
 PROGRAMS=$BUILD/programs
 PRELOAD=${SANITIZER_PRELOAD:+$SANITIZER_PRELOAD:}$SHIM
-export PATH=$BUILD:$PATH:/usr/sbin:/sbin
+[[ :$PATH: = *:$BUILD:* ]] || export PATH=$BUILD:$PATH:/usr/sbin:/sbin
 declare -A spawned=()
 nap=
 
