@@ -16,16 +16,23 @@ enum settings_mode { MODE_ENFORCE, MODE_OBSERVE, MODE_OFF };
 enum settings_on_error { ON_ERROR_WARN, ON_ERROR_ABORT, ON_ERROR_IGNORE };
 enum settings_debug { DEBUG_ERROR, DEBUG_WARN, DEBUG_INFO, DEBUG_DEBUG };
 enum settings_format { FORMAT_JSONL, FORMAT_LOGFMT, FORMAT_TEXT };
+enum settings_trace { TRACE_NONE, TRACE_DESCRIPTOR, TRACE_UNIX, TRACE_FILE };
 
 struct settings {
-	enum settings_mode mode; /* MODE_OFF also after bad configuration with on_error=warn, and for other programs */
+	enum settings_mode mode;     /* MODE_OFF also after a mistake, and for other programs */
 	const struct policy *policy; /* never NULL unless mode is MODE_OFF */
 	const char *policy_text;     /* as given, presets and @FILE resolved */
-	const char *trace;	     /* NULL: no sink */
+	const char *trace;	     /* as given; NULL: no sink */
+	enum settings_trace trace_kind;
+	int trace_fd;		/* TRACE_DESCRIPTOR: the program's own number; stderr is 2 */
+	const char *trace_path; /* TRACE_UNIX, TRACE_FILE (with its % escapes) */
 	enum settings_format trace_format;
 	uint32_t trace_events; /* bit set of 1u << enum event_kind */
 	uint64_t trace_limit;  /* bytes, UINT64_MAX: none */
-	uint32_t max;	       /* peeled descriptors at once, UINT32_MAX: no limit */
+	const char *stats;     /* Prometheus text file, NULL: none */
+	uint64_t stats_interval_ns;
+	const char *live; /* folder of the live pages, NULL: none */
+	uint32_t max;	  /* peeled descriptors at once, UINT32_MAX: no limit */
 	uint32_t fd_reserve;
 	int rcvbuf, sndbuf; /* bytes, 0: as the program set it */
 	uint32_t quantum;
@@ -34,8 +41,9 @@ struct settings {
 	bool follow;
 	enum settings_on_error on_error;
 	enum settings_debug debug;
-	/* where each value came from, for the start event: "env", "default" */
-	uint32_t from_env; /* bit set in the order of the variables' table */
+	const char *inject; /* faults for tests, NULL: none */
+	/* where each value came from: bit i is set when variable i of the table was given */
+	uint32_t from_env;
 };
 
 /*
@@ -46,7 +54,18 @@ const struct settings *settings_load(void);
 /* The settings; before settings_load a constant with MODE_OFF. Async-signal-safe. */
 const struct settings *settings_get(void);
 
-/* Writes the settings as a JSON object's members / for `start`. Returns the length, as snprintf. */
+/* One variable as it was resolved, for `start`, doctor and top. */
+struct setting {
+	const char *name; /* SCTPEEL_POLICY, … */
+	enum { SETTING_UNSET, SETTING_STRING, SETTING_NUMBER, SETTING_BOOL } type;
+	const char *string; /* of this struct or of the settings */
+	uint64_t number;    /* bytes, count or nanoseconds */
+	bool from_env;
+	char list[80]; /* room for a string that is put together */
+};
+/* False when there are fewer than index + 1 variables. Async-signal-safe. */
+bool settings_item(const struct settings *settings, unsigned int index, struct setting *ret);
+/* Writes the settings as a JSON object's members. Returns the length, as snprintf would. */
 int settings_describe(const struct settings *settings, char *buf, int size);
 
 /* A line on stderr: "sctpeel: …". Levels above SCTPEEL_DEBUG are silent. Async-signal-safe. */

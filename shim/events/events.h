@@ -27,22 +27,24 @@ enum event_kind {
 	EVENT_CALL,
 	EVENT_KINDS
 };
+/* Their names in records and SCTPEEL_TRACE_EVENTS, NULL-terminated. */
+extern const char *const event_names[EVENT_KINDS + 1];
 
 /* One event. Unset numbers are -1, unset strings NULL; what is unset is left out of the line. */
 struct event {
 	enum event_kind kind;
-	int fd;			/* socket.fd, as the program knows it */
-	int64_t assoc_id;	/* sctp.assoc.id */
-	int64_t stream;		/* sctp.stream.id */
-	int64_t ppid;		/* host byte order */
+	int fd;		  /* socket.fd, as the program knows it */
+	int64_t assoc_id; /* sctp.assoc.id */
+	int64_t stream;	  /* sctp.stream.id */
+	int64_t ppid;	  /* host byte order */
 	const struct sockaddr *peer, *local;
-	const char *state;	/* assoc: up, down, restart, moved; call: the call's name */
-	const char *rule;	/* name */
-	int rule_index;		/* 1-based in the output, 0-based here, -1 unset */
-	const char *verdict;	/* keep, peel, hold */
+	const char *state;   /* assoc: up, down, restart, moved; call: its name, key "call" */
+	const char *rule;    /* name */
+	int rule_index;	     /* 1-based in the output, 0-based here, -1 unset */
+	const char *verdict; /* keep, peel, hold */
 	const char *reason;
-	const char *by;		/* peel: "policy" or "program" */
-	const char *detail;	/* error: what was tried and what follows */
+	const char *by;	    /* peel: "policy" or "program" */
+	const char *detail; /* error: what was tried and what follows */
 	bool has_input;
 	struct {
 		uint64_t bytes, msgs, age_ns, assocs, peeled;
@@ -53,21 +55,28 @@ struct event {
 		bool cloexec, nonblock; /* flags */
 		int error;		/* errno, 0 on success */
 		uint64_t latency_ns;
-		int64_t queued;		/* bytes of the first message waiting (FIONREAD), -1 unknown */
+		int64_t queued; /* bytes of the first message waiting (FIONREAD), -1 unknown */
 	} effect;
-	int64_t bytes;		/* msg: its size */
+	int64_t bytes; /* msg: its size */
 	bool has_flags;
-	uint32_t flags;		/* msg: sinfo_flags */
+	uint32_t flags; /* msg: sinfo_flags */
 };
 
-#define EVENT_INIT(k) ((struct event){.kind = (k), .fd = -1, .assoc_id = -1, .stream = -1, \
-	.ppid = -1, .rule_index = -1, .bytes = -1})
+#define EVENT_INIT(k)                     \
+	((struct event){.kind = (k),      \
+			.fd = -1,         \
+			.assoc_id = -1,   \
+			.stream = -1,     \
+			.ppid = -1,       \
+			.rule_index = -1, \
+			.bytes = -1})
 
 /* Opens the sink that the settings name and writes `start`. Once, from the constructor. */
 void events_start(const struct settings *settings);
 /* Writes what was dropped, the totals (`stop`), and closes the sink. From the destructor. */
 void events_stop(void);
-/* In a fork child: pid and sequence numbers of its own; %p opens a file of its own. Async-signal-safe. */
+/* In a fork child: pid and sequence numbers of its own; %p opens a file of its own.
+ * Async-signal-safe. */
 void events_forked(void);
 /* Cheap test before an event is put together: is there a sink that wants this kind? */
 bool events_want(enum event_kind kind);
