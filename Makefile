@@ -36,7 +36,8 @@ FORTIFY := -D_FORTIFY_SOURCE=2
 endif
 
 # Policy, events and what these stand on know nothing of sockets: the tools and fuzzers link them too.
-PURE := $(wildcard shim/policy/*.c shim/events/*.c shim/text.c shim/values.c shim/settings.c)
+PURE := $(wildcard shim/policy/*.c shim/events/*.c) $(addprefix shim/,settings.c variables.c \
+	policy_source.c values.c fault.c line.c libc.c lock.c)
 SHIM_SRC := $(wildcard shim/*.c shim/*/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
 MAN := $(wildcard tools/man/*.[1-8])
