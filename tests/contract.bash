@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# For the contract_*.bats files: `load contract` first.
+#
+#   contract PEELS SECTION TEST [VAR=VALUE...]
+#         runs programs/contract_SECTION TEST natively and under the shim that peels everything:
+#         both print the same and end well, and the shim has peeled at least PEELS associations
+#   peels TRACE                 how many peels the shim has carried out, says a trace
+#   events TRACE TEXT...        how many lines of a trace contain all these texts
+load helper
+
+contract() {
+	local least=$1 section=$2 test=$3 trace=$BATS_TEST_TMPDIR/trace
+	shift 3
+	both "$test" SCTPEEL_TRACE="$trace" "$@" "$PROGRAMS/contract_$section" "$test"
+	[[ $(<"$BATS_TEST_TMPDIR/$test.native.err") = *'exit status 0' ]] || {
+		echo "the test itself fails, with the shim and without"
+		return 1
+	}
+	peeled "$least" "$trace"
+}
+
+# A shim that does nothing passes no test.
+peeled() {
+	local count
+	count=$(peels "$2")
+	[ "$count" -ge "$1" ] || {
+		echo "$count peels, expected $1"
+		return 1
+	}
+}
+
+peels() {
+	local line count=0
+	[ -e "$1" ] || return 0
+	while IFS= read -r line; do
+		[[ $line = *'"event":"peel"'* && $line = *'"errno":0'[,}]* &&
+			$line != *'"by":"program"'* ]] && count=$((count + 1))
+	done <"$1"
+	echo "$count"
+}
+
+events() {
+	local line text count=0 trace=$1
+	shift
+	while IFS= read -r line; do
+		for text; do
+			[[ $line = *"$text"* ]] || continue 2
+		done
+		count=$((count + 1))
+	done <"$trace"
+	echo "$count"
+}
