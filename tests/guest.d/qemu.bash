@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# A whole machine in qemu, with this machine's files over 9p. With --icount its clock counts the
-# instructions that it executes, so that a measurement does not depend on who else is busy here.
+# A whole machine in qemu. With --icount its clock counts the instructions that it executes, so that a
+# measurement does not depend on who else is busy here; then everything lies in its memory, for to
+# wait for a file would make that clock jump. Without, it has this machine's files over 9p.
 
 # shellcheck disable=SC2154  # the options are the caller's
 run_qemu() {
@@ -12,25 +13,36 @@ run_qemu() {
 	PATH=$PATH:/usr/sbin:/sbin command -v ip >/dev/null || missing+=(iproute2)
 	[ ${#missing[@]} -eq 0 ] ||
 		die 69 "a guest in qemu needs packages that are not installed" \
-			"sudo apt-get install ${missing[*]}"
+			"sudo apt-get install --no-install-recommends ${missing[*]}"
 	PATH=$PATH:/usr/sbin:/sbin
 	kernel=$(fetch_kernel) || exit
 
 	base=${TMPDIR:-/tmp}
 	work=$(mktemp -d "$base/sctpeel-qemu.XXXXXX") || exit 69
 	start_guard "$work" "$timeout"
-	describe_command "$work" "$@"
-	: >"$work/status"
+	mkdir "$work/guest"
+	describe_command "$work/guest" "$@"
 	if [ "$icount" = yes ]; then
-		# Nothing that is measured may wait for 9p: the programs are copied into memory first,
-		# and what is written stays there.
-		machine=(-accel 'tcg,thread=single' -icount 'shift=0,sleep=off' -rtc 'base=utc,clock=vm')
 		root=memory
-		list_files "$@" >"$work/files"
+		machine=(-accel 'tcg,thread=single' -icount 'shift=0,sleep=off' -rtc 'base=utc,clock=vm')
+		list_files "$@" >"$work/files" || exit
 	else
-		machine=(-accel "tcg,thread=multi" -smp "$smp")
 		root=shared
+		machine=(-accel 'tcg,thread=multi' -smp "$smp" -virtfs
+			'local,path=/,mount_tag=root,security_model=none,multidevs=remap')
+		: >"$work/files"
 	fi
+	{
+		echo "root=$root"
+		printf 'lib=%q\n' "$lib"
+		printf 'modules=%q\n' "$kernel/lib/modules"
+	} >"$work/guest/where"
+	{
+		cat "$kernel/initrd"
+		(cd "$work" && find guest | cpio -o -H newc -R 0:0 --quiet)
+		(cd / && cpio -o -H newc --quiet <"$work/files")
+	} >"$work/initrd"
+
 	mkfifo "$work/out" "$work/err"
 	cat "$work/out" {guard_fd}>&- &
 	cats+=($!)
@@ -39,19 +51,15 @@ run_qemu() {
 	(
 		exec {guard_fd}>&-
 		exec setsid qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none \
-			"${machine[@]}" -cpu max -m "$mem" \
-			-kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" \
-			-append "console=ttyS0 panic=-1 tsc=reliable clocksource=tsc mitigations=off \
-				random.trust_cpu=on sctpeel.root=$root sctpeel.lib=${lib// /%20} \
-				sctpeel.modules=${kernel// /%20}/lib/modules" \
-			-serial "file:$work/log" \
-			-device virtio-serial-pci \
-			-chardev "file,id=out,path=$work/out" -device virtserialport,chardev=out,name=out,nr=1 \
-			-chardev "file,id=err,path=$work/err" -device virtserialport,chardev=err,name=err,nr=2 \
-			-virtfs "local,path=/,mount_tag=root,security_model=none,multidevs=remap$([ $root = memory ] && echo ,readonly=on)" \
-			-virtfs "local,path=$work,mount_tag=work,security_model=none" \
-			-device virtio-rng-pci \
-			</dev/null >"$work/qemu" 2>&1
+			"${machine[@]}" -cpu max -m "$mem" -device virtio-rng-pci \
+			-kernel "$kernel/vmlinuz" -initrd "$work/initrd" \
+			-append "console=ttyS0 $([ "$verbose" = yes ] || echo quiet) panic=-1 \
+				tsc=reliable clocksource=tsc mitigations=off random.trust_cpu=on" \
+			-serial "file:$work/log" -device virtio-serial-pci \
+			-chardev "file,id=out,path=$work/out" -device virtserialport,chardev=out,nr=1 \
+			-chardev "file,id=err,path=$work/err" -device virtserialport,chardev=err,nr=2 \
+			-chardev "file,id=status,path=$work/status" \
+			-device virtserialport,chardev=status,nr=3 </dev/null >"$work/log" 2>&1
 	) &
 	pid=$!
 	echo "$pid" >&"$guard_fd"
@@ -62,16 +70,51 @@ run_qemu() {
 	finish qemu "$pid" "$work" "${cats[@]}"
 }
 
-# Every --file, and the command itself if it is one, with the libraries that they load.
+# Every path of a guest in memory, without its leading slash, folders first: the command, each --file,
+# what a shell script is likely to call, the libraries that these load, and the links on the way.
 list_files() {
-	local f all=("${files[@]}")
-	f=$(type -P "$1") && all+=("$f")
-	for f in "${all[@]}"; do
+	local f all=() programs=() name
+	for f in "${files[@]}" "$lib" "$(type -P "$1")"; do
+		[ -n "$f" ] || continue
 		[ -e "$f" ] || die 66 "--file $f: no such file" 'name a file or a folder that exists'
-		realpath -s "$f"
+		mapfile -t -O "${#all[@]}" all < <(find "$(realpath -s "$f")")
 	done
-	find "${all[@]}" -type f \( -perm /111 -o -name '*.so*' \) -exec ldd {} + 2>/dev/null |
-		awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(/ { print $1 }' | sort -u
+	for name in bash sh cat ls mkdir rm cp mv ln chmod touch mktemp sleep date env sed awk grep head tail \
+		sort uniq wc tr cut seq timeout stat mkfifo stty dd od cmp diff ps nproc taskset prlimit \
+		ip tc ss nstat sysctl mount umount unshare nsenter setsid modprobe sync halt dmesg uname \
+		checksctp; do
+		f=$(type -P "$name") && all+=("$f")
+	done
+	all+=(/etc/{passwd,group,hosts,nsswitch.conf,protocols,services,ld.so.cache,localtime} /usr/lib/locale/C.utf8/*)
+	for f in "${all[@]}"; do
+		if [ -f "$f" ] && { [ -x "$f" ] || [[ $f = *.so* ]]; }; then
+			programs+=("$f")
+		fi
+	done
+	mapfile -t -O "${#all[@]}" all < <(ldd "${programs[@]}" 2>/dev/null |
+		awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(/ { print $1 }' | sort -u)
+	for f in "${all[@]}" "$PWD" "${TMPDIR:-/tmp}" "$HOME" /tmp /bin /sbin /lib /lib64; do
+		follow "$f"
+	done | sort -u
+}
+
+# A path with the links in it resolved, what it links to, and their folders.
+follow() {
+	local f=$1 folder hops=0
+	while [ $((hops += 1)) -lt 20 ] && { [ -e "$f" ] || [ -L "$f" ]; }; do
+		folder=$(realpath "${f%/*}/") f=${folder%/}/${f##*/}
+		while [ "${folder:-/}" != / ]; do
+			echo "${folder#/}"
+			folder=${folder%/*}
+		done
+		echo "${f#/}"
+		[ -L "$f" ] || return 0
+		folder=$(readlink "$f")
+		case $folder in
+		/*) f=$folder ;;
+		*) f=${f%/*}/$folder ;;
+		esac
+	done
 }
 
 # Prints the folder with the kernel: downloaded once, without installing it here, by any user.
@@ -80,34 +123,36 @@ fetch_kernel() {
 	package=$(apt-cache depends linux-image-amd64 2>/dev/null |
 		sed -n 's/.*Depends: \(linux-image-[^ ]*-amd64\)$/\1/p' | head -n 1)
 	dir=$cache/${package:-none}
-	if [ ! -e "$dir/initrd" ] || [ "$lib/qemu-start" -nt "$dir/initrd" ]; then
+	if [ -z "$package" ]; then
 		# without lists an older kernel will do
-		if [ -z "$package" ]; then
-			for dir in "$cache"/linux-image-*/initrd; do
-				[ -e "$dir" ] && echo "${dir%/initrd}" && return
-			done
-			die 69 "apt knows no linux-image-amd64" "sudo apt-get update"
-		fi
-		mkdir -p "$cache" && tmp=$(mktemp -d "$cache/fetch.XXXXXX") || exit 69
-		# shellcheck disable=SC2064  # the name is known now
-		trap "rm -rf '$tmp'" EXIT
-		if [ -e "$dir/vmlinuz" ]; then
-			cp -al "$dir/." "$tmp"
-		else
-			echo "tests/guest: fetching the kernel $package (70 MB, once)" >&2
-			unpack_kernel "$package" "$tmp" >&2 ||
-				die 69 "the package $package could not be fetched" "sudo apt-get update; df $cache"
-		fi
-		make_initrd "$tmp" || die 69 "no initramfs could be made" "df $cache"
-		rm -rf "$dir"
-		# another guest may have been quicker: then its folder is as good
-		mv -T "$tmp" "$dir" 2>/dev/null || [ -e "$dir/initrd" ]
+		for dir in "$cache"/linux-image-*/; do
+			[ -e "$dir/vmlinuz" ] && break
+		done
+		[ -e "$dir/vmlinuz" ] || die 69 "apt knows no linux-image-amd64" "sudo apt-get update"
 	fi
+	if [ -e "$dir/initrd" ] && [ "$dir/initrd" -nt "$lib/qemu-start" ] &&
+		[ "$dir/initrd" -nt "$lib/qemu.bash" ]; then
+		echo "$dir"
+		return
+	fi
+	mkdir -p "$cache" && tmp=$(mktemp -d "$cache/fetch.XXXXXX") || exit 69
+	# shellcheck disable=SC2064  # the name is known now
+	trap "rm -rf '$tmp'" EXIT
+	if [ ! -e "$dir/vmlinuz" ]; then
+		echo "tests/guest: fetching the kernel $package (70 MB, once)" >&2
+		unpack_kernel "$package" "$tmp" ||
+			die 69 "the package $package could not be fetched" "sudo apt-get update; df $cache"
+		# another guest may have been quicker: then its folder is as good
+		mv -T "$tmp" "$dir" 2>/dev/null || [ -e "$dir/vmlinuz" ] || exit 69
+		mkdir -p "$tmp"
+	fi
+	make_initrd "$dir" "$tmp" || die 69 "no initramfs could be made" "df $cache"
+	mv "$tmp/initrd" "$dir/initrd" || die 69 "no initramfs could be made" "df $cache"
 	echo "$dir"
 }
 
 unpack_kernel() (
-	cd "$2" && apt-get download -q "$1" 2>/dev/null && dpkg-deb --fsys-tarfile ./*.deb |
+	cd "$2" && apt-get download -q "$1" >&2 && dpkg-deb --fsys-tarfile ./*.deb |
 		tar x --wildcards './boot/vmlinuz-*' './lib/modules/*/kernel/net/*' \
 			'./lib/modules/*/kernel/fs/*' './lib/modules/*/kernel/lib/*' \
 			'./lib/modules/*/kernel/crypto/*' './lib/modules/*/kernel/arch/*' \
@@ -118,18 +163,25 @@ unpack_kernel() (
 	depmod -b . "$(basename lib/modules/*)"
 )
 
+# make_initrd KERNEL FOLDER: the part of the initramfs that is the same for all runs.
 make_initrd() (
-	cd "$1" || exit
-	mkdir -p ramfs/bin ramfs/modules ramfs/dev ramfs/proc ramfs/sys ramfs/new ramfs/mem
-	cp /bin/busybox ramfs/bin/
-	cp "$lib/qemu-start" ramfs/init
-	version=$(basename lib/modules/*)
-	for m in virtio_pci virtio_console 9pnet_virtio 9p overlay virtio-rng; do
-		modprobe -d . -S "$version" --show-depends "$m"
-	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >list
-	while read -r f; do
-		cp "$f" ramfs/modules/ && basename "$f"
-	done <list >ramfs/modules/order
+	version=$(basename "$1"/lib/modules/*)
+	cd "$2" || exit
+	mkdir -p ramfs/guest/modules ramfs/dev ramfs/proc ramfs/sys ramfs/new ramfs/run ramfs/tmp
+	cp /bin/busybox "$lib/qemu-start" ramfs/guest/ && mv ramfs/guest/qemu-start ramfs/init || exit
+	modules() {
+		for m; do
+			modprobe -d "$1" -S "$version" --show-depends "$m"
+		done 2>/dev/null | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+			while read -r f; do
+				cp "$f" ramfs/guest/modules/ && basename "$f"
+			done
+	}
+	modules "$1" virtio_pci virtio_console virtio-rng >ramfs/guest/modules/first
+	modules "$1" 9pnet_virtio 9p >ramfs/guest/modules/shared
+	modules "$1" sctp sctp_diag veth sch_netem >ramfs/guest/modules/memory
+	[ -s ramfs/guest/modules/memory ] || exit
 	(cd ramfs && find . | cpio -o -H newc -R 0:0 --quiet) | gzip -1 >initrd
-	rm -r ramfs list
+	# what follows it must start at a multiple of four
+	truncate -s %512 initrd
 )
