@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock: a short mutual exclusion that a signal handler survives.
+ *
+ * Held over a few dozen instructions and system calls that cannot block, never over one that can.
+ * A handler that interrupts its own thread inside is told so (lock_take answers false) and does
+ * without: it would wait for itself otherwise.
+ */
+#ifndef SCTPEEL_LOCK_H
+#define SCTPEEL_LOCK_H
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "libc.h"
+
+struct lock {
+	uint32_t owner; /* 0: free; else the thread's id, LOCK_WAITED when others sleep */
+};
+
+#define LOCK_WAITED 0x80000000u
+
+/* This thread's id, asked for once a thread; fork_child resets it. */
+extern _Thread_local uint32_t lock_thread;
+
+static inline uint32_t lock_self(void)
+{
+	if (unlikely(lock_thread == 0))
+		lock_thread = (uint32_t)syscall(SYS_gettid);
+	return lock_thread;
+}
+
+void lock_take_slow(struct lock *lock, uint32_t self);
+void lock_wake(struct lock *lock);
+
+/* True: taken. False: this thread holds it already. errno is kept. */
+static inline bool lock_take(struct lock *lock)
+{
+	uint32_t self = lock_self(), free = 0;
+
+	if (likely(__atomic_compare_exchange_n(&lock->owner, &free, self, false, __ATOMIC_ACQUIRE,
+					       __ATOMIC_RELAXED)))
+		return true;
+	if ((free & ~LOCK_WAITED) == self)
+		return false;
+	lock_take_slow(lock, self);
+	return true;
+}
+
+static inline void lock_release(struct lock *lock)
+{
+	uint32_t was = __atomic_exchange_n(&lock->owner, 0, __ATOMIC_RELEASE);
+
+	if (unlikely(was & LOCK_WAITED))
+		lock_wake(lock);
+}
+
+#endif
