@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+#include "endpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "epollset.h"
+#include "hidden.h"
+#include "inheritance.h"
+#include "peel.h"
+#include "siblings.h"
+
+enum { ENDPOINTS = 4096, SLOTS_A_MAPPING = 64 };
+
+/* pins of a record that nobody can enter any more, but whose contents are still being undone */
+#define EMPTYING UINT32_MAX
+
+static struct endpoint *mappings[ENDPOINTS / SLOTS_A_MAPPING];
+static struct lock slots_lock;
+static pid_t process;
+
+void endpoint_set_process(void)
+{
+	process = getpid();
+}
+
+bool endpoint_own_process(void)
+{
+	return getpid() == process;
+}
+
+void endpoint_for_each(void (*each)(struct endpoint *endpoint))
+{
+	for (int i = 0; i < ENDPOINTS / SLOTS_A_MAPPING && mappings[i]; i++)
+		for (int j = 0; j < SLOTS_A_MAPPING; j++)
+			if (mappings[i][j].pins != 0 && mappings[i][j].pins != EMPTYING)
+				each(&mappings[i][j]);
+}
+
+/* A free slot with one pin, its contents zero but for the lock. NULL: no memory or too many. */
+static struct endpoint *slot_take(void)
+{
+	struct endpoint *ret = NULL;
+
+	if (!lock_take(&slots_lock))
+		return NULL;
+	for (int i = 0; !ret && i < ENDPOINTS / SLOTS_A_MAPPING; i++) {
+		if (!mappings[i]) {
+			void *mapped = mmap(NULL, SLOTS_A_MAPPING * sizeof(struct endpoint),
+					    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+					    0);
+
+			if (mapped == MAP_FAILED)
+				break;
+			mappings[i] = mapped;
+		}
+		for (int j = 0; !ret && j < SLOTS_A_MAPPING; j++) {
+			uint32_t none = 0;
+
+			if (__atomic_compare_exchange_n(&mappings[i][j].pins, &none, 1, false,
+							__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+				ret = &mappings[i][j];
+		}
+	}
+	lock_release(&slots_lock);
+	return ret;
+}
+
+static bool pin(struct endpoint *endpoint)
+{
+	uint32_t pins = __atomic_load_n(&endpoint->pins, __ATOMIC_RELAXED);
+
+	while (pins != 0 && pins != EMPTYING)
+		if (__atomic_compare_exchange_n(&endpoint->pins, &pins, pins + 1, true,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
+/* The last pin is gone: no thread can see the record any more, its memory may be another's. */
+static void empty(struct endpoint *endpoint)
+{
+	associations_end(&endpoint->associations);
+	if (endpoint->policy_state)
+		munmap(endpoint->policy_state,
+		       policy_socket_state_size(settings_get()->policy));
+	siblings_forget(endpoint);
+	memset((char *)endpoint + sizeof(endpoint->pins), 0,
+	       sizeof(*endpoint) - sizeof(endpoint->pins));
+}
+
+void endpoint_leave_slow(struct endpoint *endpoint)
+{
+	int kept = errno;
+	uint32_t pins = __atomic_load_n(&endpoint->pins, __ATOMIC_RELAXED), left;
+
+	do {
+		if (pins == 1)
+			left = EMPTYING;
+		else
+			left = pins - 1;
+	} while (!__atomic_compare_exchange_n(&endpoint->pins, &pins, left, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_RELAXED));
+	if (left != EMPTYING)
+		return;
+	empty(endpoint);
+	__atomic_store_n(&endpoint->pins, 0, __ATOMIC_RELEASE);
+	errno = kept;
+}
+
+static int get_int(int fd, int level, int name, int fallback)
+{
+	int value = fallback;
+	socklen_t len = sizeof(value);
+
+	return libc.getsockopt(fd, level, name, &value, &len) == 0 ? value : fallback;
+}
+
+/* One-to-many: not one-to-one, and not peeled off by the program itself or by others (K4). */
+static bool is_one_to_many(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return get_int(fd, SOL_SOCKET, SO_PROTOCOL, -1) == IPPROTO_SCTP &&
+	       get_int(fd, SOL_SOCKET, SO_TYPE, -1) == SOCK_SEQPACKET &&
+	       getpeername(fd, (struct sockaddr *)&peer, &len) < 0 && errno == ENOTCONN;
+}
+
+/* What the program has already set on a socket whose birth we did not see. */
+static void read_back(struct endpoint *endpoint, int fd)
+{
+	struct timeval timeout = {0};
+	socklen_t len = sizeof(timeout);
+
+	endpoint->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	endpoint->listening = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != 0;
+	endpoint->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
+	endpoint->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
+	if (libc.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len) == 0)
+		endpoint->rcvtimeo_ns = (uint64_t)timeout.tv_sec * 1000000000u +
+					(uint64_t)timeout.tv_usec * 1000u;
+	inheritance_note_all(endpoint);
+}
+
+static struct endpoint *create(int fd, bool born)
+{
+	const struct settings *settings = settings_get();
+	size_t state_size = policy_socket_state_size(settings->policy);
+	struct endpoint *endpoint = slot_take();
+	int on = 1;
+
+	if (!endpoint)
+		return NULL;
+	associations_init(&endpoint->associations, policy_assoc_state_size(settings->policy));
+	endpoint->hub = -1;
+	endpoint->original.fd = -1;
+	if (state_size > 0) {
+		endpoint->policy_state = mmap(NULL, state_size, PROT_READ | PROT_WRITE,
+					      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (endpoint->policy_state == MAP_FAILED) {
+			endpoint->policy_state = NULL;
+			endpoint->held = "no memory for the policy's windows";
+		}
+	}
+	if (!born)
+		read_back(endpoint, fd);
+	endpoint->family = get_int(fd, SOL_SOCKET, SO_DOMAIN, AF_INET);
+	/* messages must tell whose they are, also to a program that gives no control buffer */
+	endpoint->hides_rcvinfo = !endpoint->wants_rcvinfo;
+	if (endpoint->hides_rcvinfo &&
+	    libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on)) < 0)
+		endpoint->held = "the kernel has no SCTP_RECVRCVINFO";
+	siblings_opened(endpoint);
+	return endpoint;
+}
+
+static void adopt(int fd, bool born)
+{
+	int kept = errno;
+	struct endpoint *endpoint = create(fd, born);
+
+	if (endpoint) {
+		endpoint->numbers = 1;
+		endpoint->number = fd;
+		fdtable_set(fd, fd_word(FD_ENDPOINT, endpoint));
+	} else {
+		fdtable_set(fd, FD_FOREIGN);
+	}
+	errno = kept;
+}
+
+void endpoint_opened(int fd, int type, int protocol)
+{
+	if (settings_get()->mode == MODE_OFF)
+		return;
+	type &= ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (type != SOCK_SEQPACKET || (protocol != IPPROTO_SCTP && protocol != 0) ||
+	    get_int(fd, SOL_SOCKET, SO_PROTOCOL, -1) != IPPROTO_SCTP) {
+		fdtable_set(fd, FD_FOREIGN);
+		return;
+	}
+	adopt(fd, true);
+}
+
+/* A number met for the first time. Two threads may ask at once: the first one's answer stands. */
+static void probe_number(int fd)
+{
+	static struct lock probe_lock;
+	int kept = errno;
+
+	if (settings_get()->mode == MODE_OFF || !lock_take(&probe_lock))
+		return;
+	if (fdtable_get(fd) == FD_UNKNOWN && libc.fcntl(fd, F_GETFD) >= 0) {
+		if (is_one_to_many(fd))
+			adopt(fd, false);
+		else
+			fdtable_set(fd, FD_FOREIGN);
+	}
+	lock_release(&probe_lock);
+	errno = kept;
+}
+
+struct endpoint *endpoint_enter_slow(int *fd, bool probe)
+{
+	for (;;) {
+		uintptr_t word = fdtable_get(*fd);
+
+		switch (fd_kind(word)) {
+		case FD_UNKNOWN:
+			if (probe) {
+				probe_number(*fd);
+				if (fdtable_get(*fd) != FD_UNKNOWN)
+					continue;
+			}
+			return NULL;
+		case FD_HIDDEN:
+			*fd = -1;
+			return NULL;
+		case FD_ENDPOINT: {
+			struct endpoint *endpoint = fd_object(word);
+
+			if (!pin(endpoint))
+				continue;
+			if (likely(fdtable_get(*fd) == word))
+				return endpoint;
+			endpoint_leave_slow(endpoint);
+			continue;
+		}
+		default:
+			return NULL;
+		}
+	}
+}
+
+void endpoint_duplicated(struct endpoint *endpoint, int to)
+{
+	if (unlikely((unsigned int)to >= FDTABLE_SIZE))
+		return;
+	__atomic_add_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL);
+	fdtable_set(to, fd_word(FD_ENDPOINT, endpoint));
+}
+
+/* The last number is gone: what was peeled off ends with it, as it would have on one socket. */
+static void end(struct endpoint *endpoint)
+{
+	epollset_forget(endpoint);
+	peel_end_all(endpoint);
+	hidden_close(&endpoint->hub);
+	siblings_closed(endpoint);
+	endpoint_leave_slow(endpoint);
+}
+
+uintptr_t endpoint_closing(int fd)
+{
+	uintptr_t word = fdtable_get(fd);
+
+	if (fd_kind(word) == FD_HIDDEN || word == FD_BUSY || !endpoint_own_process())
+		return FD_BUSY;
+	return fdtable_set(fd, FD_BUSY);
+}
+
+void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes)
+{
+	if (word == FD_BUSY)
+		return;
+	if (!closed) {
+		fdtable_set(fd, word);
+		return;
+	}
+	fdtable_set(fd, becomes);
+	if (fd_kind(word) == FD_ENDPOINT) {
+		struct endpoint *endpoint = fd_object(word);
+
+		if (__atomic_sub_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL) == 0)
+			end(endpoint);
+	} else if (fd_kind(word) == FD_SET) {
+		epollset_closed(fd_object(word));
+	}
+}
+
+int endpoint_close(int fd)
+{
+	uintptr_t word = fdtable_get(fd);
+	int ret, kept;
+
+	if (word <= FD_FOREIGN) {
+		/* a plain descriptor: forget it first, the number may be another's any moment */
+		if (word == FD_FOREIGN)
+			fdtable_set(fd, FD_UNKNOWN);
+		return libc.close(fd);
+	}
+	if (fd_kind(word) == FD_HIDDEN) {
+		errno = EBADF;
+		return -1;
+	}
+	word = endpoint_closing(fd);
+	ret = libc.close(fd);
+	kept = errno;
+	/* close frees the number whatever it answers but EBADF (close(2), Linux) */
+	endpoint_closed(fd, word, ret == 0 || kept != EBADF, FD_UNKNOWN);
+	errno = kept;
+	return ret;
+}

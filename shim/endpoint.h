@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * endpoint: the shim's record of one open one-to-many socket.
+ *
+ * It stands for the open file description, not for a number: dup'ed numbers share it. Its memory
+ * is never unmapped, so that a thread may still touch the record while another closes the last
+ * number; `pins` tells when its contents may go.
+ */
+#ifndef SCTPEEL_ENDPOINT_H
+#define SCTPEEL_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "association.h"
+#include "fdtable.h"
+#include "lock.h"
+#include "settings.h"
+
+struct queue {
+	struct source *first, *last;
+	uint32_t length;
+};
+
+enum { NOTED_OPTIONS = 64 };
+
+struct holders;
+
+struct endpoint {
+	uint32_t pins;	  /* one for the numbers, one for each call inside; 0: free */
+	uint32_t numbers; /* of the program */
+	struct lock lock; /* guards all below but what is said to be atomic */
+	struct associations associations;
+	void *policy_state;
+	int family;
+	int number; /* the number it was opened under, for events */
+	struct peer_address local; /* family 0: unknown */
+
+	/* what the program has set, as far as we must know; atomic */
+	bool nonblock, listening, interleave, wants_rcvinfo;
+	bool hides_rcvinfo; /* SCTP_RECVRCVINFO is switched on for us alone */
+	uint64_t rcvtimeo_ns; /* 0: none */
+	uint64_t noted; /* bit set over inheritance.c's table: options that a peel would lose */
+
+	/* receiving: fanin.c */
+	int hub __attribute__((aligned(8))); /* hidden number, -1: none yet */
+	struct source original;
+	struct queue fresh, busy;
+	struct source *current; /* whose turn it is, `credit` messages more */
+	struct source *bound;	/* the next receive must come from it */
+	bool bound_by_peek, originals_turn;
+	bool hub_inherited; /* the hub is the parent's: made anew before it is used */
+	bool any_blocked; /* a peeled association waits for POLLOUT; atomic */
+	uint32_t credit, fresh_in_a_row, served, generation;
+	uint64_t looked_ns;
+	uint32_t blocked_in_original; /* threads in a receive that no hub wakes */
+
+	/* peeling: peel.c */
+	const char *held;    /* why nothing may be peeled any more; static text */
+	uint32_t peeling;    /* counts up at the begin and the end of each peel: odd inside. A futex */
+	uint32_t peeler;     /* thread that peels */
+	uint32_t exclusives; /* calls inside that a peel must not meet (KERNEL.md 8) */
+	struct holders *holders; /* processes that have it open: siblings.c */
+	bool forked, siblings_shared;
+	uint64_t siblings_ns; /* when siblings_shared was found out; 0: not since the last fork */
+	struct association *reviewed; /* where the search for quietly ended ones stands */
+
+	struct registration *registrations; /* in epoll sets: epollset.c, under its lock */
+};
+
+/*
+ * The endpoint behind *fd, pinned, or NULL when the number is not ours. A hidden number becomes
+ * -1, so that the call on it answers EBADF as it would without us. errno is kept.
+ */
+struct endpoint *endpoint_enter_slow(int *fd, bool probe);
+void endpoint_leave_slow(struct endpoint *endpoint);
+
+/* For calls that a one-to-many socket may first be met in: asks about numbers not known yet. */
+static inline bool endpoint_foreign(int fd)
+{
+	return likely(fdtable_get(fd) == FD_FOREIGN);
+}
+
+/* For calls that every descriptor sees (read, write): unknown numbers pass, at no cost. */
+static inline bool endpoint_not_known(int fd)
+{
+	return likely(fdtable_get(fd) <= FD_BUSY);
+}
+
+static inline void endpoint_leave(struct endpoint **endpoint)
+{
+	if (*endpoint)
+		endpoint_leave_slow(*endpoint);
+}
+
+/* Pins the endpoint of `fd` for the rest of the block; unwound on cancellation too. */
+#define ENTER(endpoint, fd)                                                                        \
+	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) =                       \
+		endpoint_enter_slow(&(fd), true)
+#define ENTER_KNOWN(endpoint, fd)                                                                  \
+	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) =                       \
+		endpoint_enter_slow(&(fd), false)
+
+/* A socket() of the program: takes note of it, an endpoint or not. */
+void endpoint_opened(int fd, int type, int protocol);
+/* `to` is a new number of the same description as `fd` (dup and kin). */
+void endpoint_duplicated(struct endpoint *endpoint, int to);
+/* Closes fd, whatever it is, as libc's close does. */
+int endpoint_close(int fd);
+/*
+ * The same around another call that closes `fd` (dup2, close_range): begin marks the number busy and
+ * returns what stood there, end tells whether the kernel really closed it.
+ */
+uintptr_t endpoint_closing(int fd);
+void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes);
+
+/* Calls `each` for every endpoint in use; for fork handlers. */
+void endpoint_for_each(void (*each)(struct endpoint *endpoint));
+/* The process that this memory belongs to: a vfork child runs in it as another. */
+bool endpoint_own_process(void);
+void endpoint_set_process(void);
+
+#endif
