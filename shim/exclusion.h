@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exclusion: what must not meet a peel in another thread.
+ *
+ * SCTP_SENDALL, connect, and sends that set an association up corrupt kernel memory when they meet
+ * one (before 6.1.175 and 6.1.176, KERNEL.md 8). A peel never waits for them: it is put off. They
+ * wait for a peel, which is short.
+ */
+#ifndef SCTPEEL_EXCLUSION_H
+#define SCTPEEL_EXCLUSION_H
+
+#include "endpoint.h"
+
+/* False: a peel is under way, or calls that it must not meet. Else peel_done must follow. */
+bool peel_begin(struct endpoint *endpoint);
+void peel_done(struct endpoint *endpoint);
+
+/* Waits while a peel is under way, then keeps others off until peel_admit. */
+void peel_exclude(struct endpoint *endpoint);
+void peel_admit(struct endpoint *endpoint);
+
+/* Counts up at the begin and the end of each peel: a call that failed compares before and after. */
+static inline uint32_t peel_sequence(const struct endpoint *endpoint)
+{
+	return __atomic_load_n(&endpoint->peeling, __ATOMIC_ACQUIRE);
+}
+/* Waits for the end of a peel that another thread is at. True: there was one since `sequence`. */
+bool peel_settled(struct endpoint *endpoint, uint32_t sequence);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "inheritance.h"
+
+#include <errno.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+
+#include "peel.h"
+
+enum { OPTION_SIZE = 128 };
+
+/*
+ * In the order in which they are set: IP_TOS changes the priority, so SO_PRIORITY comes after it.
+ * Names that this libc's headers may lack stand as the kernel's numbers.
+ */
+static const struct {
+	int level, name;
+} lost[] = {
+	{IPPROTO_IP, 1 /* IP_TOS */},
+	{IPPROTO_IP, 13 /* IP_RECVTOS */},
+	{IPPROTO_IP, 8 /* IP_PKTINFO */},
+	{IPPROTO_IP, 12 /* IP_RECVTTL */},
+	{IPPROTO_IP, 11 /* IP_RECVERR */},
+	{IPPROTO_IP, 21 /* IP_MINTTL */},
+	{IPPROTO_IP, 15 /* IP_FREEBIND */},
+	{IPPROTO_IP, 19 /* IP_TRANSPARENT */},
+	{IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */},
+	{IPPROTO_IPV6, 67 /* IPV6_TCLASS */},
+	{IPPROTO_IPV6, 16 /* IPV6_UNICAST_HOPS */},
+	{IPPROTO_IPV6, 18 /* IPV6_MULTICAST_HOPS */},
+	{IPPROTO_IPV6, 49 /* IPV6_RECVPKTINFO */},
+	{IPPROTO_IPV6, 66 /* IPV6_RECVTCLASS */},
+	{IPPROTO_IPV6, 51 /* IPV6_RECVHOPLIMIT */},
+	{IPPROTO_IPV6, 56 /* IPV6_RECVRTHDR */},
+	{IPPROTO_IPV6, 25 /* IPV6_RECVERR */},
+	{IPPROTO_IPV6, 23 /* IPV6_MTU_DISCOVER */},
+	{IPPROTO_IPV6, 62 /* IPV6_DONTFRAG */},
+	{IPPROTO_IPV6, 70 /* IPV6_AUTOFLOWLABEL */},
+	{IPPROTO_IPV6, 33 /* IPV6_FLOWINFO_SEND */},
+	{IPPROTO_IPV6, 78 /* IPV6_FREEBIND */},
+	{IPPROTO_IPV6, 72 /* IPV6_ADDR_PREFERENCES */},
+	{SOL_SOCKET, SO_PRIORITY},
+	{SOL_SOCKET, SO_MARK},
+	{SOL_SOCKET, SO_RCVLOWAT},
+	{SOL_SOCKET, SO_PASSCRED},
+	{SOL_SOCKET, SO_BUSY_POLL},
+	{SOL_SOCKET, SO_PREFER_BUSY_POLL},
+	{SOL_SOCKET, SO_INCOMING_CPU},
+	{SOL_SCTP, SCTP_PR_SUPPORTED},
+	{SOL_SCTP, SCTP_RECONFIG_SUPPORTED},
+	{SOL_SCTP, SCTP_ENABLE_STREAM_RESET},
+	{SOL_SCTP, SCTP_INTERLEAVING_SUPPORTED},
+	{SOL_SCTP, SCTP_ASCONF_SUPPORTED},
+	{SOL_SCTP, SCTP_AUTH_SUPPORTED},
+	{SOL_SCTP, SCTP_ECN_SUPPORTED},
+	{SOL_SCTP, SCTP_EXPOSE_POTENTIALLY_FAILED_STATE},
+};
+
+enum { LOST = sizeof(lost) / sizeof(lost[0]) };
+_Static_assert((int)LOST <= (int)NOTED_OPTIONS, "all of them can be noted");
+
+/* What cannot be read back and set; the associations stay on the socket that has it. */
+static const char *not_followed(int level, int name)
+{
+	if (level == SOL_SOCKET && (name == SO_ATTACH_FILTER || name == SO_ATTACH_BPF))
+		return "a socket filter is attached";
+	if (level == SOL_SCTP && (name == SCTP_AUTH_KEY || name == SCTP_AUTH_CHUNK ||
+				  name == SCTP_HMAC_IDENT || name == SCTP_AUTH_ACTIVE_KEY))
+		return "the socket has authentication keys of its own";
+	return NULL;
+}
+
+void inheritance_note(struct endpoint *endpoint, int level, int name)
+{
+	const char *why = not_followed(level, name);
+
+	if (why)
+		peel_hold(endpoint, why);
+	for (int i = 0; i < LOST; i++)
+		if (lost[i].level == level && lost[i].name == name)
+			__atomic_or_fetch(&endpoint->noted, UINT64_C(1) << i, __ATOMIC_RELAXED);
+	/* IP_TOS sets a priority by itself, which SO_PRIORITY before it would undo */
+	if (level == IPPROTO_IP && name == 1)
+		inheritance_note(endpoint, SOL_SOCKET, SO_PRIORITY);
+}
+
+void inheritance_note_all(struct endpoint *endpoint)
+{
+	endpoint->noted = UINT64_MAX;
+}
+
+static void copy(int original, int peeled, int level, int name)
+{
+	char value[OPTION_SIZE];
+	socklen_t len = sizeof(value);
+
+	/* the endpoint's own flags are asked for with SCTP_FUTURE_ASSOC, which is 0 */
+	__builtin_memset(value, 0, sizeof(value));
+	if (level == SOL_SCTP)
+		len = sizeof(struct sctp_assoc_value);
+	if (libc.getsockopt(original, level, name, value, &len) == 0)
+		libc.setsockopt(peeled, level, name, value, len);
+}
+
+void inheritance_apply(struct endpoint *endpoint, int original, int peeled)
+{
+	uint64_t noted = __atomic_load_n(&endpoint->noted, __ATOMIC_RELAXED);
+
+	for (int i = 0; i < LOST && noted; i++)
+		if (noted & (UINT64_C(1) << i))
+			copy(original, peeled, lost[i].level, lost[i].name);
+}
+
+void inheritance_copy_buffers(int original, int peeled)
+{
+	static const int names[] = {SO_RCVBUF, SO_SNDBUF};
+
+	for (int i = 0; i < 2; i++) {
+		int value = 0;
+		socklen_t len = sizeof(value);
+
+		/* the kernel doubles what is set (socket(7)) */
+		if (libc.getsockopt(original, SOL_SOCKET, names[i], &value, &len) == 0) {
+			value /= 2;
+			libc.setsockopt(peeled, SOL_SOCKET, names[i], &value, sizeof(value));
+		}
+	}
+}

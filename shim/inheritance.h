@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inheritance: socket options that a peel does not inherit, read back and set (KERNEL.md 1).
+ *
+ * Before 6.19 much is lost (TOS, mark, priority, all IPV6_*, the endpoint's feature flags), after it
+ * less: neither is assumed.
+ */
+#ifndef SCTPEEL_INHERITANCE_H
+#define SCTPEEL_INHERITANCE_H
+
+#include "endpoint.h"
+
+/* The program set this option on the original: remembered if a peel would lose it. */
+void inheritance_note(struct endpoint *endpoint, int level, int name);
+/* For a socket whose birth we did not see: all that may have been set. */
+void inheritance_note_all(struct endpoint *endpoint);
+/* From the original to a descriptor just peeled. */
+void inheritance_apply(struct endpoint *endpoint, int original, int peeled);
+/* SO_RCVBUF and SO_SNDBUF as on the original. */
+void inheritance_copy_buffers(int original, int peeled);
+
+#endif

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+#include "peel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "events/events.h"
+#include "exclusion.h"
+#include "hidden.h"
+#include "inheritance.h"
+#include "source_queue.h"
+#include "telling.h"
+
+#ifndef SCTP_SOCKOPT_PEELOFF_FLAGS
+#define SCTP_SOCKOPT_PEELOFF_FLAGS 122
+#endif
+
+/* The kernel refused: the next try waits, twice as long each time, 10 ms to 10 s. */
+static const uint64_t RETRY_FIRST_NS = 10000000, RETRY_LAST_NS = 10000000000;
+
+void peel_hold(struct endpoint *endpoint, const char *why)
+{
+	const char *none = NULL;
+
+	__atomic_compare_exchange_n(&endpoint->held, &none, why, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
+}
+
+void peel_use(struct association *association)
+{
+	association->users++;
+}
+
+static void finish(struct endpoint *endpoint, struct association *association)
+{
+	hidden_close(&association->source.fd);
+	association_free(&endpoint->associations, association);
+}
+
+void peel_unuse(struct endpoint *endpoint, struct association *association)
+{
+	int kept = errno;
+	bool locked = lock_take(&endpoint->lock);
+
+	if (--association->users == 0 && association->retired)
+		finish(endpoint, association);
+	if (locked)
+		lock_release(&endpoint->lock);
+	errno = kept;
+}
+
+void peel_retire(struct endpoint *endpoint, struct association *association)
+{
+	if (association->retired)
+		return;
+	association->retired = true;
+	endpoint->associations.peeled--;
+	tell_state(endpoint, association, "down");
+	fanin_leave(endpoint, &association->source);
+	if (endpoint->reviewed == association)
+		endpoint->reviewed = association->next;
+	association_unlink(&endpoint->associations, association);
+	if (association->users == 0)
+		finish(endpoint, association);
+}
+
+void peel_forget_shared(struct endpoint *endpoint, sctp_assoc_t id, const char *state)
+{
+	struct association *association = association_find(&endpoint->associations, id);
+
+	if (!association || association_peeled(association))
+		return;
+	tell_state(endpoint, association, state);
+	if (endpoint->reviewed == association)
+		endpoint->reviewed = association->next;
+	association_unlink(&endpoint->associations, association);
+	association_free(&endpoint->associations, association);
+}
+
+void peel_review(struct endpoint *endpoint, int fd, uint64_t now)
+{
+	const uint64_t quiet = 1000000000;
+
+	for (int i = 0; i < 2; i++) {
+		struct association *a = endpoint->reviewed;
+
+		if (!a)
+			a = endpoint->associations.first;
+		if (!a)
+			return;
+		endpoint->reviewed = a->next;
+		if (!association_peeled(a) && now - a->last_seen_ns > quiet &&
+		    !peel_alive(fd, a->id))
+			peel_forget_shared(endpoint, a->id, "down");
+	}
+}
+
+bool peel_alive(int fd, sctp_assoc_t id)
+{
+	struct sctp_status status = {.sstat_assoc_id = id};
+	socklen_t len = sizeof(status);
+	int kept = errno;
+	bool ret = libc.getsockopt(fd, SOL_SCTP, SCTP_STATUS, &status, &len) == 0;
+
+	errno = kept;
+	return ret;
+}
+
+void peel_end_all(struct endpoint *endpoint)
+{
+	bool locked = lock_take(&endpoint->lock);
+
+	for (struct association *a = endpoint->associations.first, *next; a; a = next) {
+		next = a->next;
+		if (association_peeled(a))
+			peel_retire(endpoint, a);
+	}
+	if (locked)
+		lock_release(&endpoint->lock);
+}
+
+struct peeled {
+	int fd, error;
+	uint64_t latency_ns;
+	bool hides_changes, dead;
+};
+
+static int ask_kernel_to_peel(struct endpoint *endpoint, int fd, sctp_assoc_t id)
+{
+	sctp_peeloff_flags_arg_t with_flags = {{id, 0}, SOCK_CLOEXEC};
+	sctp_peeloff_arg_t plain = {id, 0};
+	socklen_t len = sizeof(with_flags);
+	int ret = fault_at("peel");
+
+	if (ret) {
+		errno = ret;
+		return -1;
+	}
+	ret = libc.getsockopt(fd, SOL_SCTP, SCTP_SOCKOPT_PEELOFF_FLAGS, &with_flags, &len);
+	if (ret < 0 && errno == ENOPROTOOPT) {
+		/* kernels before 4.13 */
+		len = sizeof(plain);
+		ret = libc.getsockopt(fd, SOL_SCTP, SCTP_SOCKOPT_PEELOFF, &plain, &len);
+		if (ret >= 0)
+			libc.fcntl(ret, F_SETFD, FD_CLOEXEC);
+		else if (errno == ENOPROTOOPT)
+			peel_hold(endpoint, "the kernel cannot peel off");
+	}
+	return ret;
+}
+
+/* A quiet end is invisible without a subscription (KERNEL.md 4). True: we had to subscribe. */
+static bool subscribe(int fd, sctp_assoc_t id)
+{
+	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE};
+	socklen_t len = sizeof(event);
+
+	if (libc.getsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, &len) == 0 && event.se_on)
+		return false;
+	event = (struct sctp_event){.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
+	return libc.setsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event)) == 0;
+}
+
+static void set_buffers(int fd)
+{
+	const struct settings *settings = settings_get();
+
+	if (settings->rcvbuf)
+		libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &settings->rcvbuf, sizeof(int));
+	if (settings->sndbuf)
+		libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &settings->sndbuf, sizeof(int));
+}
+
+/* From the kernel's descriptor to one of ours: as the program set its own socket. */
+static void prepare(struct endpoint *endpoint, int fd, sctp_assoc_t id, struct peeled *peeled)
+{
+	inheritance_apply(endpoint, fd, peeled->fd);
+	set_buffers(peeled->fd);
+	peeled->hides_changes = subscribe(peeled->fd, id);
+	/* it may have ended, unheard, before we subscribed */
+	peeled->dead = !peel_alive(peeled->fd, id);
+}
+
+/* Publishes it: from here on receives and sends find the association on its own descriptor. */
+static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct peeled *peeled,
+		    uint64_t now)
+{
+	struct association *association;
+	int error;
+
+	if (!lock_take(&endpoint->lock))
+		return;
+	association = association_find(&endpoint->associations, id);
+	if (!association)
+		association = association_add(&endpoint->associations, id, now);
+	hidden_adopt(peeled->fd, &association->source.fd);
+	association->hides_changes = peeled->hides_changes;
+	association->ended = peeled->dead;
+	endpoint->associations.peeled++;
+	error = fanin_join(endpoint, &association->source);
+	lock_release(&endpoint->lock);
+	if (error)
+		tell_error(id, "epoll_ctl: the peeled descriptor cannot join the hub", -error);
+}
+
+static void refused(struct endpoint *endpoint, int fd, sctp_assoc_t id, int error, uint64_t now)
+{
+	struct association *association;
+	uint64_t wait;
+
+	if (!lock_take(&endpoint->lock))
+		return;
+	association = association_find(&endpoint->associations, id);
+	if (association) {
+		wait = RETRY_FIRST_NS << (association->refusals < 10 ? association->refusals : 10);
+		association->retry_ns = now + (wait < RETRY_LAST_NS ? wait : RETRY_LAST_NS);
+		association->refusals++;
+		/* it ended before we came: nothing is left to be peeled, nor to be counted */
+		if (error == EINVAL && !peel_alive(fd, id))
+			association->retry_ns = UINT64_MAX;
+	}
+	lock_release(&endpoint->lock);
+}
+
+static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judgement,
+		      struct peeled *peeled)
+{
+	uint64_t began = now_ns();
+
+	*peeled = (struct peeled){.fd = -1};
+	if (fanin_hub(endpoint, fd) < 0) {
+		peeled->error = ENOMEM;
+	} else if (!peel_begin(endpoint)) {
+		peeled->error = EBUSY;
+	} else {
+		peeled->fd = ask_kernel_to_peel(endpoint, fd, judgement->id);
+		peeled->error = peeled->fd < 0 ? errno : 0;
+		if (peeled->fd >= 0) {
+			prepare(endpoint, fd, judgement->id, peeled);
+			publish(endpoint, judgement->id, peeled, judgement->now);
+		}
+		peel_done(endpoint);
+	}
+	if (peeled->error)
+		refused(endpoint, fd, judgement->id, peeled->error, judgement->now);
+	peeled->latency_ns = now_ns() - began;
+	events_count_peel(peeled->error != 0);
+}
+
+void peel_act(struct endpoint *endpoint, int fd, struct judgement *judgement)
+{
+	struct peeled peeled = {.fd = -1};
+	struct association *association;
+	int kept = errno, number = -1;
+
+	if (judgement->act) {
+		carry_out(endpoint, fd, judgement, &peeled);
+		if (!peeled.error && lock_take(&endpoint->lock)) {
+			association = association_find(&endpoint->associations, judgement->id);
+			number = association ? association->source.fd : -1;
+			lock_release(&endpoint->lock);
+		}
+	}
+	if (judgement->tell)
+		tell_decision(endpoint, fd, judgement, number, peeled.error,
+				   peeled.latency_ns);
+	if (judgement->act)
+		tell_peel(endpoint, fd, judgement, number, peeled.error, peeled.latency_ns);
+	errno = kept;
+}
+
+static int peel_option(int fd, sctp_assoc_t id, int option, unsigned int flags)
+{
+	sctp_peeloff_flags_arg_t arg = {{id, 0}, flags};
+	socklen_t len = option == SCTP_SOCKOPT_PEELOFF ? sizeof(arg.p_arg) : sizeof(arg);
+
+	return libc.getsockopt(fd, SOL_SCTP, option, &arg, &len);
+}
+
+/* What we changed on the descriptor is put back: it is the program's from now on. */
+static void restore(struct endpoint *endpoint, int fd, int peeled, sctp_assoc_t id, bool unsubscribe)
+{
+	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 0};
+	int off = 0;
+
+	if (endpoint->hides_rcvinfo)
+		libc.setsockopt(peeled, SOL_SCTP, SCTP_RECVRCVINFO, &off, sizeof(off));
+	if (unsubscribe)
+		libc.setsockopt(peeled, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
+	if (settings_get()->rcvbuf || settings_get()->sndbuf)
+		inheritance_copy_buffers(fd, peeled);
+}
+
+/* The shim had it already: the program gets our descriptor under the lowest free number. */
+static int hand_over(struct endpoint *endpoint, int fd, struct association *association,
+		     unsigned int flags)
+{
+	int ours = association->source.fd;
+	int ret = libc.fcntl(ours, flags & SOCK_CLOEXEC ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+
+	if (ret < 0)
+		return -1;
+	if (flags & SOCK_NONBLOCK)
+		libc.fcntl(ret, F_SETFL, libc.fcntl(ret, F_GETFL) | O_NONBLOCK);
+	restore(endpoint, fd, ret, association->id, association->hides_changes);
+	association->retired = true;
+	endpoint->associations.peeled--;
+	fanin_leave(endpoint, &association->source);
+	if (endpoint->reviewed == association)
+		endpoint->reviewed = association->next;
+	association_unlink(&endpoint->associations, association);
+	if (association->users == 0)
+		finish(endpoint, association);
+	fdtable_set(ret, FD_FOREIGN);
+	return ret;
+}
+
+static int hand_over_if_peeled(struct endpoint *endpoint, int fd, sctp_assoc_t id,
+			       unsigned int flags, bool *ret_peeled)
+{
+	struct association *association;
+	int ret = -1;
+
+	*ret_peeled = false;
+	if (!lock_take(&endpoint->lock))
+		return -1;
+	association = association_find(&endpoint->associations, id);
+	if (association && association_peeled(association)) {
+		*ret_peeled = true;
+		if (peel_alive(association->source.fd, id)) {
+			ret = hand_over(endpoint, fd, association, flags);
+		} else {
+			errno = EINVAL;
+		}
+	}
+	lock_release(&endpoint->lock);
+	return ret;
+}
+
+int peel_for_program(struct endpoint *endpoint, int fd, sctp_assoc_t id, int option,
+		     unsigned int flags)
+{
+	uint64_t began = now_ns();
+	bool peeled = false;
+	int ret, kept;
+
+	for (;;) {
+		uint32_t sequence = peel_sequence(endpoint);
+
+		ret = hand_over_if_peeled(endpoint, fd, id, flags, &peeled);
+		if (peeled)
+			break;
+		ret = peel_option(fd, id, option, flags);
+		if (ret >= 0 || errno != EINVAL || !peel_settled(endpoint, sequence))
+			break;
+	}
+	kept = errno;
+	if (ret >= 0 && !peeled) {
+		fdtable_set(ret, FD_FOREIGN);
+		restore(endpoint, fd, ret, id, false);
+		if (lock_take(&endpoint->lock)) {
+			peel_forget_shared(endpoint, id, "moved");
+			lock_release(&endpoint->lock);
+		}
+	}
+	tell_program(fd, id, ret, ret < 0 ? kept : 0, flags, now_ns() - began);
+	errno = kept;
+	return ret;
+}

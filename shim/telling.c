@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "telling.h"
+
+#include <sys/ioctl.h>
+
+#include "events/events.h"
+
+static const char *const verdicts[] = {
+	[VERDICT_KEEP] = "keep",
+	[VERDICT_PEEL] = "peel",
+	[VERDICT_HOLD] = "hold",
+};
+
+/* Addresses of one event, as the event record wants them. */
+struct addresses {
+	struct sockaddr_in6 peer, local;
+};
+
+static void set_addresses(struct event *event, struct addresses *addresses,
+			  const struct endpoint *endpoint, const struct peer_address *peer)
+{
+	if (peer->family) {
+		peer_address_to(peer, &addresses->peer);
+		event->peer = (const struct sockaddr *)&addresses->peer;
+	}
+	if (endpoint->local.family) {
+		peer_address_to(&endpoint->local, &addresses->local);
+		event->local = (const struct sockaddr *)&addresses->local;
+	}
+}
+
+void tell_state(struct endpoint *endpoint, const struct association *association,
+		const char *state)
+{
+	struct event event = EVENT_INIT(EVENT_ASSOC);
+	struct addresses addresses;
+
+	if (!events_want(EVENT_ASSOC))
+		return;
+	event.fd = endpoint->number;
+	event.assoc_id = association->id;
+	event.state = state;
+	event.has_input = true;
+	event.input.bytes = association->bytes;
+	event.input.msgs = association->msgs;
+	event.input.age_ns = association->last_seen_ns - association->first_seen_ns;
+	event.input.assocs = endpoint->associations.count;
+	event.input.peeled = endpoint->associations.peeled;
+	set_addresses(&event, &addresses, endpoint, &association->peer);
+	events_emit(&event);
+}
+
+void tell_message(struct endpoint *endpoint, const struct association *association,
+		  const struct received *received, uint64_t size)
+{
+	struct event event = EVENT_INIT(EVENT_MSG);
+	struct addresses addresses;
+
+	if (!events_want(EVENT_MSG))
+		return;
+	event.fd = endpoint->number;
+	event.assoc_id = association->id;
+	event.stream = received->stream;
+	event.ppid = received->ppid;
+	event.bytes = (int64_t)size;
+	event.has_flags = true;
+	event.flags = received->flags;
+	set_addresses(&event, &addresses, endpoint, &association->peer);
+	events_emit(&event);
+}
+
+static void set_effect(struct event *event, int number, int error, uint64_t latency_ns)
+{
+	int queued = 0;
+
+	event->has_effect = true;
+	event->effect.fd = number;
+	event->effect.cloexec = number >= 0;
+	event->effect.error = error;
+	event->effect.latency_ns = latency_ns;
+	event->effect.queued = -1;
+	if (number >= 0 && libc.ioctl(number, FIONREAD, &queued) == 0)
+		event->effect.queued = queued;
+}
+
+static void set_judgement(struct event *event, struct addresses *addresses,
+			  const struct endpoint *endpoint, int fd,
+			  const struct judgement *judgement)
+{
+	event->fd = fd;
+	event->assoc_id = judgement->id;
+	if (judgement->received.notification == 0) {
+		event->stream = judgement->received.stream;
+		event->ppid = judgement->received.ppid;
+	}
+	event->rule_index = judgement->result.rule;
+	if (judgement->result.rule >= 0)
+		event->rule = policy_rule_name(settings_get()->policy, judgement->result.rule);
+	set_addresses(event, addresses, endpoint, &judgement->peer);
+}
+
+void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *judgement,
+		   int number, int error, uint64_t latency_ns)
+{
+	struct event event = EVENT_INIT(EVENT_DECISION);
+	struct addresses addresses;
+
+	if (!events_want(EVENT_DECISION))
+		return;
+	set_judgement(&event, &addresses, endpoint, fd, judgement);
+	event.verdict = verdicts[judgement->verdict];
+	event.reason = judgement->held ? judgement->held : judgement->result.reason;
+	event.has_input = true;
+	event.input.bytes = judgement->bytes;
+	event.input.msgs = judgement->msgs;
+	event.input.age_ns = judgement->now - judgement->first_seen_ns;
+	event.input.assocs = judgement->assocs;
+	event.input.peeled = judgement->peeled;
+	if (judgement->act)
+		set_effect(&event, number, error, latency_ns);
+	events_emit(&event);
+}
+
+void tell_peel(struct endpoint *endpoint, int fd, const struct judgement *judgement, int number,
+	       int error, uint64_t latency_ns)
+{
+	struct event event = EVENT_INIT(EVENT_PEEL);
+	struct addresses addresses;
+
+	if (!events_want(EVENT_PEEL))
+		return;
+	set_judgement(&event, &addresses, endpoint, fd, judgement);
+	event.by = "policy";
+	set_effect(&event, number, error, latency_ns);
+	events_emit(&event);
+}
+
+void tell_program(int fd, sctp_assoc_t id, int number, int error, unsigned int flags,
+		  uint64_t latency_ns)
+{
+	struct event event = EVENT_INIT(EVENT_PEEL);
+
+	if (!events_want(EVENT_PEEL))
+		return;
+	event.fd = fd;
+	event.assoc_id = id;
+	event.by = "program";
+	set_effect(&event, number, error, latency_ns);
+	event.effect.cloexec = number >= 0 && (flags & SOCK_CLOEXEC);
+	event.effect.nonblock = number >= 0 && (flags & SOCK_NONBLOCK);
+	events_emit(&event);
+}
+
+void tell_error(sctp_assoc_t id, const char *what, int error)
+{
+	struct event event = EVENT_INIT(EVENT_ERROR);
+
+	if (!events_want(EVENT_ERROR))
+		return;
+	event.assoc_id = id;
+	event.detail = what;
+	event.has_effect = true;
+	event.effect.fd = -1;
+	event.effect.error = error;
+	event.effect.queued = -1;
+	events_emit(&event);
+}
+
+void tell_call(int fd, sctp_assoc_t id, const char *call)
+{
+	struct event event = EVENT_INIT(EVENT_CALL);
+
+	if (!events_want(EVENT_CALL))
+		return;
+	event.fd = fd;
+	event.assoc_id = id;
+	event.state = call;
+	events_emit(&event);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * telling: what happened to associations, as events.
+ *
+ * Each function does nothing, at the cost of a branch, when no sink wants its kind. The endpoint's
+ * lock is held where an association is given.
+ */
+#ifndef SCTPEEL_TELLING_H
+#define SCTPEEL_TELLING_H
+
+#include "endpoint.h"
+#include "judgement.h"
+
+/* up, down, restart, moved */
+void tell_state(struct endpoint *endpoint, const struct association *association,
+		const char *state);
+void tell_message(struct endpoint *endpoint, const struct association *association,
+		  const struct received *received, uint64_t size);
+/* `number` is the hidden descriptor, -1 when there is none. */
+void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *judgement,
+		   int number, int error, uint64_t latency_ns);
+void tell_peel(struct endpoint *endpoint, int fd, const struct judgement *judgement, int number,
+	       int error, uint64_t latency_ns);
+/* The program's own peel; `number` is what it got. */
+void tell_program(int fd, sctp_assoc_t id, int number, int error, unsigned int flags,
+		  uint64_t latency_ns);
+void tell_error(sctp_assoc_t id, const char *what, int error);
+/* A call that was routed to a peeled descriptor. */
+void tell_call(int fd, sctp_assoc_t id, const char *call);
+
+#endif
