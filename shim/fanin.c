@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+#include "fanin.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "events/events.h"
+#include "options.h"
+#include "peel.h"
+#include "source_queue.h"
+#include "telling.h"
+
+/* One try to receive from one source. */
+struct attempt {
+	struct source *source;
+	struct association *association; /* NULL: the original */
+	int fd;
+	ssize_t n;
+	int error;
+	struct received got;
+	struct judgement judgement;
+};
+
+enum outcome { DELIVER, TRY_ON };
+
+static bool reads_nothing(const struct msghdr *msg)
+{
+	for (size_t i = 0; i < msg->msg_iovlen; i++)
+		if (msg->msg_iov[i].iov_len > 0)
+			return false;
+	return true;
+}
+
+/* Receives into a control buffer of ours; `outer` gets its fields only if something came. */
+static void receive_from(struct endpoint *endpoint, struct attempt *attempt, struct msghdr *outer,
+			 int flags)
+{
+	char control[ANCILLARY_SIZE] __attribute__((aligned(8)));
+	struct sockaddr_in6 name;
+	struct msghdr inner = {
+		.msg_name = outer->msg_name ? outer->msg_name : &name,
+		.msg_namelen = outer->msg_name ? outer->msg_namelen : (socklen_t)sizeof(name),
+		.msg_iov = outer->msg_iov,
+		.msg_iovlen = outer->msg_iovlen,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+
+	attempt->n = libc.recvmsg(attempt->fd, &inner, flags | MSG_DONTWAIT);
+	attempt->error = attempt->n < 0 ? errno : 0;
+	if (attempt->n < 0)
+		return;
+	ancillary_read(&inner, (size_t)attempt->n, &attempt->got);
+	ancillary_deliver(&inner, outer, endpoint->hides_rcvinfo);
+}
+
+/* Reads the rest of a notification that the program must not see and had too small a buffer for. */
+static void drain(int fd)
+{
+	char rest[256];
+	struct iovec iov = {rest, sizeof(rest)};
+	struct msghdr msg;
+
+	do
+		msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
+	while (libc.recvmsg(fd, &msg, MSG_DONTWAIT) > 0 && !(msg.msg_flags & MSG_EOR));
+}
+
+static void account(struct endpoint *endpoint, struct association *association,
+		    struct attempt *attempt, uint64_t now)
+{
+	const struct policy *policy = settings_get()->policy;
+	struct received *got = &attempt->got;
+	uint64_t size;
+
+	if (got->peer.family && !association->peer.family) {
+		association->peer = got->peer;
+		association_add_address(&endpoint->associations, association, &got->peer);
+	}
+	if (got->notification)
+		return;
+	association->unfinished += (uint64_t)attempt->n;
+	if (!got->end)
+		return;
+	size = association->unfinished;
+	association->unfinished = 0;
+	association->bytes += size;
+	association->msgs++;
+	events_count_message(size);
+	policy_account(policy, association->state, endpoint->policy_state, now, size);
+	if (unlikely(events_want(EVENT_MSG)))
+		tell_message(endpoint, association, got, size);
+}
+
+static bool says_end(const struct received *got)
+{
+	return got->notification == SCTP_ASSOC_CHANGE &&
+	       (got->change == SCTP_COMM_LOST || got->change == SCTP_SHUTDOWN_COMP ||
+		got->change == SCTP_CANT_STR_ASSOC);
+}
+
+static void see_first(struct endpoint *endpoint, int fd, struct association *association,
+		      const struct received *got, uint64_t now)
+{
+	struct sockaddr_in6 local;
+	socklen_t len = sizeof(local);
+
+	if (!endpoint->local.family && getsockname(fd, (struct sockaddr *)&local, &len) == 0)
+		(void)peer_address_from(&endpoint->local, (struct sockaddr *)&local, len);
+	if (got->peer.family) {
+		association->peer = got->peer;
+		association_add_address(&endpoint->associations, association, &got->peer);
+	}
+	tell_state(endpoint, association, "up");
+	peel_review(endpoint, fd, now);
+}
+
+/* Something of a shared association came: the record is made, kept, or dropped at its end. */
+static void settle_original(struct endpoint *endpoint, struct attempt *attempt, uint64_t now)
+{
+	struct associations *all = &endpoint->associations;
+	struct received *got = &attempt->got;
+	struct association *association = got->id ? association_find(all, got->id) : NULL;
+
+	if (got->id == 0 || (association && association_peeled(association)))
+		return;
+	if (says_end(got)) {
+		peel_forget_shared(endpoint, got->id, "down");
+		return;
+	}
+	if (!association) {
+		association = association_add(all, got->id, now);
+		if (!association)
+			return;
+		see_first(endpoint, attempt->fd, association, got, now);
+	}
+	account(endpoint, association, attempt, now);
+	if (got->notification ? got->change == SCTP_COMM_UP : got->end)
+		judge(endpoint, attempt->fd, association, got, now, &attempt->judgement);
+	association->last_seen_ns = now;
+}
+
+/* True: the program must not see it. */
+static bool settle_peeled(struct endpoint *endpoint, struct attempt *attempt, uint64_t now)
+{
+	struct association *association = attempt->association;
+	struct received *got = &attempt->got;
+
+	if (got->notification == SCTP_ASSOC_CHANGE) {
+		if (got->change == -1)
+			association->ended |= !peel_alive(attempt->fd, association->id);
+		else if (says_end(got))
+			association->ended = true;
+		else if (got->change == SCTP_RESTART)
+			tell_state(endpoint, association, "restart");
+		if (association->hides_changes)
+			return true;
+	}
+	account(endpoint, association, attempt, now);
+	association->last_seen_ns = now;
+	return false;
+}
+
+/* Its last notification was read: nothing but its queue's rest keeps the descriptor. */
+static void close_if_empty(struct endpoint *endpoint, struct attempt *attempt)
+{
+	char byte;
+	ssize_t n;
+
+	/* the first answer may be the error that the end left behind (KERNEL.md 4) */
+	do
+		n = libc.recv(attempt->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno != EAGAIN && errno != ENOTCONN);
+	if (n < 0)
+		peel_retire(endpoint, attempt->association);
+}
+
+static enum outcome settle_success(struct endpoint *endpoint, struct attempt *attempt,
+				   const struct msghdr *msg, int flags, uint64_t now)
+{
+	struct source *source = attempt->source;
+	bool peek = (flags & MSG_PEEK) != 0, hidden = false;
+
+	if (attempt->association && attempt->association->retired)
+		return DELIVER;
+	if (attempt->n == 0 && !reads_nothing(msg)) {
+		/* shutdown(SHUT_RD): a source that says so for ever must not hide the others */
+		if (!attempt->association)
+			return DELIVER;
+		fanin_leave(endpoint, source);
+		return TRY_ON;
+	}
+	if (attempt->association && peek) {
+		hidden = attempt->association->hides_changes &&
+			 attempt->got.notification == SCTP_ASSOC_CHANGE;
+		if (hidden) {
+			drain(attempt->fd);
+			attempt->association->ended |=
+				!peel_alive(attempt->fd, attempt->association->id);
+			return TRY_ON;
+		}
+	} else if (attempt->association) {
+		hidden = settle_peeled(endpoint, attempt, now);
+	} else if (!peek) {
+		settle_original(endpoint, attempt, now);
+	}
+	if (hidden) {
+		if (!attempt->got.end)
+			drain(attempt->fd);
+		queue_keep(endpoint, source);
+		return TRY_ON;
+	}
+	endpoint->bound = peek || !attempt->got.end ? source : NULL;
+	endpoint->bound_by_peek = peek;
+	queue_served(endpoint, source);
+	if (attempt->association && attempt->association->ended && attempt->got.end && !peek)
+		close_if_empty(endpoint, attempt);
+	return DELIVER;
+}
+
+/* Errors that a peeled descriptor shows and one-to-many never does (KERNEL.md 4). */
+static bool is_end_error(int error)
+{
+	return error == ECONNRESET || error == ECONNABORTED || error == ETIMEDOUT ||
+	       error == EPIPE || error == ENOTCONN || error == EHOSTUNREACH ||
+	       error == ENETUNREACH || error == ECONNREFUSED;
+}
+
+static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *attempt)
+{
+	struct association *association = attempt->association;
+	bool was_bound = endpoint->bound == attempt->source;
+
+	if (association && association->retired)
+		return TRY_ON;
+	if (!association) {
+		if (attempt->error == EAGAIN)
+			queue_remove(endpoint, attempt->source);
+		if (was_bound && (attempt->error != EAGAIN || endpoint->bound_by_peek ||
+				  endpoint->interleave))
+			endpoint->bound = NULL;
+		return attempt->error == EAGAIN && endpoint->associations.peeled > 0 &&
+				       endpoint->bound != attempt->source
+			       ? TRY_ON
+			       : DELIVER;
+	}
+	if (is_end_error(attempt->error)) {
+		association->ended |= !peel_alive(attempt->fd, association->id);
+		queue_keep(endpoint, attempt->source);
+		return TRY_ON;
+	}
+	if (attempt->error != EAGAIN)
+		return DELIVER;
+	queue_remove(endpoint, attempt->source);
+	if (association->ended || (was_bound && !peel_alive(attempt->fd, association->id))) {
+		peel_retire(endpoint, association);
+		return TRY_ON;
+	}
+	/* the rest of a message in partial delivery has not come yet: others wait, as natively */
+	if (was_bound && !endpoint->bound_by_peek && !endpoint->interleave)
+		return DELIVER;
+	if (was_bound)
+		endpoint->bound = NULL;
+	return TRY_ON;
+}
+
+/* Locks, so nested in a signal handler that interrupted us there is only the original. */
+static ssize_t receive_nested(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
+{
+	struct attempt attempt = {.fd = fd};
+
+	receive_from(endpoint, &attempt, msg, flags);
+	errno = attempt.error ? attempt.error : errno;
+	return attempt.n;
+}
+
+/* Receives what there is now; -1 with EAGAIN when there is nothing. */
+static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
+{
+	struct attempt attempt;
+	const struct msghdr asked = *msg;
+	enum outcome outcome;
+	uint64_t now = now_ns();
+	int looks = 0;
+
+	do {
+		memset(&attempt, 0, offsetof(struct attempt, judgement));
+		attempt.judgement.tell = attempt.judgement.act = false;
+		if (!lock_take(&endpoint->lock))
+			return receive_nested(endpoint, fd, msg, flags);
+		attempt.source = queue_choose(endpoint, fd, now, &looks);
+		if (!attempt.source) {
+			lock_release(&endpoint->lock);
+			errno = EAGAIN;
+			return -1;
+		}
+		attempt.fd = fd;
+		if (attempt.source != &endpoint->original) {
+			attempt.association = (struct association *)(void *)attempt.source;
+			attempt.fd = attempt.source->fd;
+			peel_use(attempt.association);
+		}
+		lock_release(&endpoint->lock);
+		*msg = asked;
+		receive_from(endpoint, &attempt, msg, flags);
+		(void)lock_take(&endpoint->lock);
+		outcome = attempt.n >= 0 ? settle_success(endpoint, &attempt, &asked, flags, now)
+					 : settle_failure(endpoint, &attempt);
+		lock_release(&endpoint->lock);
+		if (attempt.association)
+			peel_unuse(endpoint, attempt.association);
+		if (attempt.judgement.tell || attempt.judgement.act)
+			peel_act(endpoint, fd, &attempt.judgement);
+	} while (outcome == TRY_ON);
+	if (attempt.n < 0)
+		errno = attempt.error;
+	return attempt.n;
+}
+
+/*
+ * poll never restarts after a handler, a blocking receive does under SA_RESTART. Which signal it
+ * was cannot be seen; the answer is sure when all handlers agree, and EINTR when they do not.
+ */
+static bool handlers_restart(void)
+{
+	for (int number = 1; number < NSIG; number++) {
+		struct sigaction action;
+
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
+		    action.sa_handler != SIG_IGN && !(action.sa_flags & SA_RESTART))
+			return false;
+	}
+	return true;
+}
+
+/* net/sctp/socket.c:sctp_wait_for_packet: a socket with no association that does not listen. */
+static bool not_connected(struct endpoint *endpoint, int fd)
+{
+	uint32_t count = 0;
+	socklen_t len = sizeof(count);
+
+	return !endpoint->listening &&
+	       options_get(endpoint, fd, SOL_SCTP, SCTP_GET_ASSOC_NUMBER, &count, &len) == 0 &&
+	       count == 0;
+}
+
+/* What to wait on: the source that the next receive is bound to, else all of them. */
+static int waits_on(struct endpoint *endpoint, int fd)
+{
+	int ret = endpoint->hub >= 0 ? endpoint->hub : fd;
+
+	if (!lock_take(&endpoint->lock))
+		return ret;
+	if (endpoint->bound)
+		ret = endpoint->bound->fd >= 0 ? endpoint->bound->fd : fd;
+	lock_release(&endpoint->lock);
+	return ret;
+}
+
+static void leave_original(uint32_t **blocked)
+{
+	if (*blocked)
+		__atomic_sub_fetch(*blocked, 1, __ATOMIC_RELEASE);
+}
+
+/* 0: something may be there; -1 with errno: as the program's receive ends. */
+static int wait_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
+{
+	uint32_t *blocked __attribute__((cleanup(leave_original))) = NULL;
+	uint64_t timeout = endpoint->rcvtimeo_ns;
+	struct timespec left;
+	struct pollfd wait;
+	int ret;
+
+	if (not_connected(endpoint, fd)) {
+		errno = ENOTCONN;
+		return -1;
+	}
+	if (timeout) {
+		uint64_t now = now_ns();
+
+		if (*deadline == 0)
+			*deadline = now + timeout;
+		left.tv_sec = (time_t)((*deadline - now) / 1000000000u);
+		left.tv_nsec = (long)((*deadline - now) % 1000000000u);
+		if (now >= *deadline)
+			left = (struct timespec){0, 0};
+	}
+	if (fanin_hub(endpoint, fd) < 0) {
+		/* no hub would wake this thread: peel.c holds while it waits */
+		blocked = &endpoint->blocked_in_original;
+		__atomic_add_fetch(blocked, 1, __ATOMIC_ACQUIRE);
+	}
+	wait = (struct pollfd){.fd = waits_on(endpoint, fd), .events = POLLIN};
+	ret = libc.ppoll(&wait, 1, timeout ? &left : NULL, NULL);
+	if (ret < 0 && errno == EINTR && !timeout && handlers_restart())
+		return 0;
+	if (ret == 0)
+		errno = EAGAIN;
+	return ret > 0 ? 0 : -1;
+}
+
+ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
+{
+	uint64_t deadline = 0;
+
+	if (flags & MSG_ERRQUEUE)
+		return libc.recvmsg(fd, msg, flags);
+	for (;;) {
+		ssize_t n = receive_now(endpoint, fd, msg, flags);
+
+		if (n >= 0 || errno != EAGAIN)
+			return n;
+		if ((flags & MSG_DONTWAIT) || endpoint->nonblock) {
+			errno = EAGAIN;
+			return -1;
+		}
+		if (wait_for_source(endpoint, fd, &deadline) < 0)
+			return -1;
+	}
+}
+
+int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_association)
+{
+	struct source *source;
+	int looks = 0, ret = fd;
+
+	*ret_association = NULL;
+	if (!fanin_readable(endpoint, fd, false) || !lock_take(&endpoint->lock))
+		return fd;
+	source = queue_choose(endpoint, fd, now_ns(), &looks);
+	if (source && source != &endpoint->original) {
+		*ret_association = (struct association *)(void *)source;
+		peel_use(*ret_association);
+		ret = source->fd;
+	}
+	if (source && !endpoint->bound) {
+		endpoint->bound = source;
+		endpoint->bound_by_peek = true;
+	}
+	lock_release(&endpoint->lock);
+	return ret;
+}
+
+/* Peeks; true when the program may see what stands first, false when it was taken away or is not. */
+static bool look_into(struct endpoint *endpoint, int fd)
+{
+	char bytes[4];
+	struct iovec iov = {bytes, sizeof(bytes)};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	return receive_now(endpoint, fd, &msg, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+bool fanin_readable(struct endpoint *endpoint, int fd, bool trust)
+{
+	struct pollfd poll = {.fd = -1, .events = POLLIN};
+
+	if (!trust)
+		return look_into(endpoint, fd);
+	if (!endpoint->bound || !lock_take(&endpoint->lock))
+		return true;
+	if (endpoint->bound)
+		poll.fd = endpoint->bound->fd >= 0 ? endpoint->bound->fd : fd;
+	lock_release(&endpoint->lock);
+	return poll.fd < 0 || libc.poll(&poll, 1, 0) > 0;
+}

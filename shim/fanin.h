@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fanin: one receive call, many sources.
+ *
+ * Which source is next is source_queue.c's affair. Nothing is taken out of the kernel before the
+ * program asks for it.
+ */
+#ifndef SCTPEEL_FANIN_H
+#define SCTPEEL_FANIN_H
+
+#include "ancillary.h"
+#include "endpoint.h"
+
+/*
+ * recvmsg(2) on the endpoint; blocks as the program's socket would. `fd` is the number that the
+ * program used.
+ */
+ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags);
+
+/*
+ * The descriptor that the next receive will read from, and which it then binds to; fd itself when
+ * nothing is readable. For FIONREAD and splice. With *ret_association to be given to peel_unuse.
+ */
+int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_association);
+
+/*
+ * Would a receive find something? Hidden notifications that stand in front are taken away.
+ * With `trust` the caller knows that some source is readable, and a spurious answer does no harm
+ * (O_NONBLOCK): only a receive bound to one source is looked at.
+ */
+bool fanin_readable(struct endpoint *endpoint, int fd, bool trust);
+
+#endif

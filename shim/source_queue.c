@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "source_queue.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "hidden.h"
+
+enum { LOOK_EVENTS = 64, LOOK_MESSAGES = 64, FRESH_IN_A_ROW = 64 };
+static const uint64_t LOOK_NS = 50000;
+
+static void append(struct queue *queue, struct source *source)
+{
+	source->next = NULL;
+	*(queue->last ? &queue->last->next : &queue->first) = source;
+	queue->last = source;
+	queue->length++;
+}
+
+static void prepend(struct queue *queue, struct source *source)
+{
+	source->next = queue->first;
+	queue->first = source;
+	if (!queue->last)
+		queue->last = source;
+	queue->length++;
+}
+
+static struct source *pop(struct queue *queue)
+{
+	struct source *source = queue->first;
+
+	queue->first = source->next;
+	if (!queue->first)
+		queue->last = NULL;
+	source->queue = QUEUE_NONE;
+	queue->length--;
+	return source;
+}
+
+static void take_out(struct queue *queue, struct source *source)
+{
+	struct source **at = &queue->first, *before = NULL;
+
+	for (; *at && *at != source; at = &(*at)->next)
+		before = *at;
+	if (!*at)
+		return;
+	*at = source->next;
+	queue->length--;
+	if (queue->last == source)
+		queue->last = before;
+}
+
+void queue_remove(struct endpoint *endpoint, struct source *source)
+{
+	if (source->queue == QUEUE_FRESH)
+		take_out(&endpoint->fresh, source);
+	else if (source->queue == QUEUE_BUSY)
+		take_out(&endpoint->busy, source);
+	if (endpoint->current == source)
+		endpoint->current = NULL;
+	source->queue = QUEUE_NONE;
+}
+
+void queue_keep(struct endpoint *endpoint, struct source *source)
+{
+	if (source->queue != QUEUE_NONE || endpoint->associations.peeled == 0)
+		return;
+	prepend(&endpoint->fresh, source);
+	source->queue = QUEUE_FRESH;
+}
+
+void queue_served(struct endpoint *endpoint, struct source *source)
+{
+	endpoint->served++;
+	if (endpoint->current != source)
+		return;
+	if (endpoint->credit > 0)
+		endpoint->credit--;
+	if (endpoint->credit == 0)
+		queue_remove(endpoint, source);
+}
+
+static int hub_watch(int hub, int op, int fd, struct source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+	int fault = fault_at("epoll");
+
+	if (fault) {
+		errno = fault;
+		return -fault;
+	}
+	return libc.epoll_ctl(hub, op, fd, &event) < 0 ? -errno : 0;
+}
+
+int fanin_hub(struct endpoint *endpoint, int fd)
+{
+	int hub, ret = 0, kept = errno;
+
+	if (likely(endpoint->hub >= 0))
+		return 0;
+	if (policy_never_peels(settings_get()->policy) || settings_get()->mode != MODE_ENFORCE)
+		return -ENOTSUP;
+	if (!lock_take(&endpoint->lock))
+		return -EAGAIN;
+	if (endpoint->hub < 0) {
+		hub = libc.epoll_create1(EPOLL_CLOEXEC);
+		ret = hub < 0 ? -errno : hub_watch(hub, EPOLL_CTL_ADD, fd, &endpoint->original);
+		if (ret == 0)
+			hidden_adopt(hub, &endpoint->hub);
+		else if (hub >= 0)
+			libc.close(hub);
+	}
+	lock_release(&endpoint->lock);
+	errno = kept;
+	return ret;
+}
+
+int fanin_join(struct endpoint *endpoint, struct source *source)
+{
+	int kept = errno;
+	int ret = hub_watch(endpoint->hub, EPOLL_CTL_ADD, source->fd, source);
+
+	/* what moved with the peel is readable at once, and came before what comes now */
+	queue_keep(endpoint, source);
+	errno = kept;
+	return ret;
+}
+
+void fanin_leave(struct endpoint *endpoint, struct source *source)
+{
+	int kept = errno;
+
+	if (source->fd >= 0)
+		libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, source->fd, NULL);
+	queue_remove(endpoint, source);
+	if (endpoint->bound == source)
+		endpoint->bound = NULL;
+	errno = kept;
+}
+
+static void found(struct endpoint *endpoint, struct source *source)
+{
+	/* with more readable sources than a look tells, the kernel shows each every few looks */
+	uint32_t gap = 1 + endpoint->associations.peeled / LOOK_EVENTS;
+	bool fresh = endpoint->generation - source->generation > gap;
+
+	source->generation = endpoint->generation;
+	if (source->queue != QUEUE_NONE)
+		return;
+	source->queue = fresh ? QUEUE_FRESH : QUEUE_BUSY;
+	append(fresh ? &endpoint->fresh : &endpoint->busy, source);
+}
+
+static void look(struct endpoint *endpoint, uint64_t now)
+{
+	struct epoll_event events[LOOK_EVENTS];
+	int fault = fault_at("epoll");
+	int n = fault ? -1 : libc.epoll_wait(endpoint->hub, events, LOOK_EVENTS, 0);
+
+	endpoint->generation++;
+	endpoint->served = 0;
+	endpoint->looked_ns = now;
+	for (int i = 0; i < n; i++)
+		found(endpoint, events[i].data.ptr);
+	if (n >= 0)
+		return;
+	/* the hub fails: try them all, which is slow and right */
+	found(endpoint, &endpoint->original);
+	for (struct association *a = endpoint->associations.first; a; a = a->next)
+		if (association_peeled(a))
+			found(endpoint, &a->source);
+}
+
+/* The turn passes to `source`, `credit` messages long. */
+static struct source *give_turn(struct endpoint *endpoint, struct source *source, uint32_t credit)
+{
+	if (credit > LOOK_MESSAGES)
+		credit = LOOK_MESSAGES;
+	endpoint->current = source;
+	source->queue = QUEUE_CURRENT;
+	endpoint->credit = credit;
+	endpoint->fresh_in_a_row = 0;
+	endpoint->originals_turn = source == &endpoint->original;
+	return source;
+}
+
+/*
+ * The original has its turn after each of the others, so that what is left on it waits for at most
+ * a quantum; over a round of all others its turns add up to a quantum for each association on it.
+ */
+static struct source *next_turn(struct endpoint *endpoint)
+{
+	uint32_t quantum = settings_get()->quantum, others = endpoint->busy.length;
+	uint32_t shared = endpoint->associations.count - endpoint->associations.peeled;
+
+	if (endpoint->original.queue == QUEUE_BUSY && !endpoint->originals_turn) {
+		take_out(&endpoint->busy, &endpoint->original);
+		others = others > 1 ? others - 1 : 1;
+		return give_turn(endpoint, &endpoint->original,
+				 (quantum * (shared ? shared : 1) + others - 1) / others);
+	}
+	return endpoint->busy.first ? give_turn(endpoint, pop(&endpoint->busy), quantum) : NULL;
+}
+
+static struct source *next_in_turn(struct endpoint *endpoint)
+{
+	bool others = endpoint->current || endpoint->busy.first;
+
+	if (endpoint->fresh.first && (!others || endpoint->fresh_in_a_row < FRESH_IN_A_ROW)) {
+		endpoint->fresh_in_a_row++;
+		return pop(&endpoint->fresh);
+	}
+	return endpoint->current ? endpoint->current : next_turn(endpoint);
+}
+
+/*
+ * The hub of a fork parent: what either of us takes out of it would be missing in the other's.
+ */
+static void own_hub(struct endpoint *endpoint, int fd)
+{
+	int hub = libc.epoll_create1(EPOLL_CLOEXEC);
+
+	endpoint->hub_inherited = false;
+	if (hub < 0)
+		return;
+	hidden_close(&endpoint->hub);
+	hidden_adopt(hub, &endpoint->hub);
+	hub_watch(endpoint->hub, EPOLL_CTL_ADD, fd, &endpoint->original);
+	for (struct association *a = endpoint->associations.first; a; a = a->next)
+		if (association_peeled(a))
+			hub_watch(endpoint->hub, EPOLL_CTL_ADD, a->source.fd, &a->source);
+}
+
+struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks)
+{
+	bool empty = !endpoint->fresh.first && !endpoint->busy.first && !endpoint->current;
+
+	if (endpoint->bound)
+		return endpoint->bound;
+	if (endpoint->associations.peeled == 0 || endpoint->hub < 0)
+		return &endpoint->original;
+	if (unlikely(endpoint->hub_inherited))
+		own_hub(endpoint, fd);
+	if (empty ? *looks < 2
+		  : *looks == 0 && (endpoint->served >= LOOK_MESSAGES ||
+				    now - endpoint->looked_ns > LOOK_NS)) {
+		look(endpoint, now);
+		++*looks;
+	}
+	return next_in_turn(endpoint);
+}

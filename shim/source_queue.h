@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source_queue: which of an endpoint's sources is next.
+ *
+ * The hub (an epoll set, level-triggered) tells which sources are readable; a look at it fills two
+ * queues: sources that were not readable at the look before (fresh) are served first, one message
+ * each, as fq_codel does with sparse flows; the others (busy) share round-robin, a quantum each, and
+ * between two of them the original has its turn, weighted by the associations on it. The next
+ * look is taken after LOOK_MESSAGES messages or LOOK_NS, so that what became readable meanwhile
+ * waits no longer than that. All functions want the endpoint's lock held unless they say otherwise.
+ */
+#ifndef SCTPEEL_SOURCE_QUEUE_H
+#define SCTPEEL_SOURCE_QUEUE_H
+
+#include "endpoint.h"
+
+/*
+ * Makes the hub if there is none yet, with the original `fd` in it. No lock held by the caller. 0, or
+ * -errno; -ENOTSUP when the policy never peels, so that a hub would be of no use.
+ */
+int fanin_hub(struct endpoint *endpoint, int fd);
+/* A peeled descriptor joins and leaves the hub and the queues. 0, or -errno. */
+int fanin_join(struct endpoint *endpoint, struct source *source);
+void fanin_leave(struct endpoint *endpoint, struct source *source);
+
+/*
+ * The source whose turn it is; it stays out of the queues until the next look unless it keeps its
+ * turn. NULL: none is readable. *looks counts looks of this call: one that finds nothing is final.
+ */
+struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks);
+/* It gave a message. */
+void queue_served(struct endpoint *endpoint, struct source *source);
+/* It gave something that did not count: stays first. */
+void queue_keep(struct endpoint *endpoint, struct source *source);
+/* It has nothing more. */
+void queue_remove(struct endpoint *endpoint, struct source *source);
+
+#endif
