@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+#include "epollset.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "fanin.h"
+#include "pool.h"
+#include "source_queue.h"
+
+enum { INPUT = EPOLLIN | EPOLLRDNORM };
+/* How the program wants to be told; holds for both entries. */
+static const uint32_t MANNER = EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
+
+/* One registration of the program. */
+struct registration {
+	struct registration *next_of_set, *next_of_endpoint;
+	struct epollset *set;
+	struct endpoint *endpoint;
+	int fd, epfd;
+	uint32_t events;   /* as the program asked */
+	epoll_data_t data; /* as the program gave it */
+	uint64_t tag;	   /* what the kernel holds for the original; tag + 1 for the hub */
+	bool on_hub;	   /* the hub is in the kernel's set for this registration */
+	bool armed;	   /* EPOLLONESHOT: not told since it was armed */
+};
+
+struct epollset {
+	uint32_t numbers;
+	struct registration *first;
+};
+
+/* One lock for all of them: registrations change rarely, and a wait holds it for a few entries. */
+static struct lock sets_lock;
+static struct pool sets, registrations;
+
+/* Data of ours among the program's: 64 bits that nobody else comes upon. */
+static uint64_t new_tag(const struct registration *registration)
+{
+	static uint64_t secret, serial;
+
+	if (secret == 0) {
+		memcpy(&secret, (const void *)getauxval(AT_RANDOM), sizeof(secret));
+		secret |= 1;
+	}
+	return (secret * (serial += 2) ^ (uintptr_t)registration) & ~UINT64_C(1);
+}
+
+static struct epollset *set_of(int epfd, bool make)
+{
+	uintptr_t word = fdtable_get(epfd);
+	struct epollset *set;
+
+	if (fd_kind(word) == FD_SET)
+		return fd_object(word);
+	if (!make || word == FD_BUSY || (unsigned int)epfd >= FDTABLE_SIZE)
+		return NULL;
+	if (sets.size == 0)
+		pool_init(&sets, sizeof(struct epollset));
+	set = pool_take(&sets);
+	if (!set)
+		return NULL;
+	set->numbers = 1;
+	fdtable_set(epfd, fd_word(FD_SET, set));
+	return set;
+}
+
+static struct registration *find(const struct epollset *set, int fd)
+{
+	struct registration *registration;
+
+	for (registration = set ? set->first : NULL; registration && registration->fd != fd;)
+		registration = registration->next_of_set;
+	return registration;
+}
+
+static void unlink_registration(struct registration *registration)
+{
+	struct registration **at = &registration->set->first;
+
+	while (*at != registration)
+		at = &(*at)->next_of_set;
+	*at = registration->next_of_set;
+	at = &registration->endpoint->registrations;
+	while (*at != registration)
+		at = &(*at)->next_of_endpoint;
+	*at = registration->next_of_endpoint;
+	registration->tag = 0;
+	pool_give(&registrations, registration);
+}
+
+/* ------------------------------------------------------------------ the kernel's two entries */
+
+static int ctl(int epfd, int op, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event event = {.events = events, .data.u64 = data};
+
+	return libc.epoll_ctl(epfd, op, fd, &event);
+}
+
+/* Events of the original's entry. Where the hub cannot be watched, input stays with it. */
+static uint32_t originals(const struct registration *registration)
+{
+	return registration->on_hub ? registration->events & ~(uint32_t)INPUT
+				    : registration->events;
+}
+
+static uint32_t hubs(const struct registration *registration)
+{
+	return (registration->events & INPUT ? EPOLLIN : 0) | (registration->events & MANNER);
+}
+
+static int put_hub(struct registration *registration, int op)
+{
+	int fault = fault_at("epoll");
+
+	if (fault) {
+		errno = fault;
+		return -1;
+	}
+	return ctl(registration->epfd, op, registration->endpoint->hub, hubs(registration),
+		   registration->tag + 1);
+}
+
+/* Two entries, the hub's first: should it fail, the original's is as without us. */
+static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_event *event)
+{
+	struct epollset *set = set_of(epfd, true);
+	struct registration *registration;
+	int ret;
+
+	if (registrations.size == 0)
+		pool_init(&registrations, sizeof(struct registration));
+	registration = set ? pool_take(&registrations) : NULL;
+	if (!registration)
+		return libc.epoll_ctl(epfd, EPOLL_CTL_ADD, fd,
+				      (struct epoll_event *)(uintptr_t)event);
+	registration->set = set;
+	registration->endpoint = endpoint;
+	registration->fd = fd;
+	registration->epfd = epfd;
+	registration->events = event->events;
+	registration->data = event->data;
+	registration->tag = new_tag(registration);
+	registration->armed = true;
+	registration->on_hub = true;
+	ret = ctl(epfd, EPOLL_CTL_ADD, fd, originals(registration), registration->tag);
+	if (ret < 0) {
+		pool_give(&registrations, registration);
+		return ret;
+	}
+	if (put_hub(registration, EPOLL_CTL_ADD) < 0) {
+		registration->on_hub = false;
+		ctl(epfd, EPOLL_CTL_MOD, fd, originals(registration), registration->tag);
+		/* what is peeled off now would never wake this set */
+		endpoint->held = "an epoll set cannot watch the hub";
+	}
+	registration->next_of_set = set->first;
+	set->first = registration;
+	registration->next_of_endpoint = endpoint->registrations;
+	endpoint->registrations = registration;
+	return 0;
+}
+
+static int modify(struct registration *registration, const struct epoll_event *event)
+{
+	struct registration was = *registration;
+	int ret;
+
+	registration->events = event->events;
+	registration->data = event->data;
+	__atomic_store_n(&registration->armed, true, __ATOMIC_RELEASE);
+	ret = ctl(registration->epfd, EPOLL_CTL_MOD, registration->fd, originals(registration),
+		  registration->tag);
+	if (ret < 0)
+		*registration = was;
+	else if (registration->on_hub)
+		put_hub(registration, EPOLL_CTL_MOD);
+	return ret;
+}
+
+static int drop(struct registration *registration)
+{
+	int ret = libc.epoll_ctl(registration->epfd, EPOLL_CTL_DEL, registration->fd, NULL);
+
+	if (ret < 0)
+		return ret;
+	if (registration->on_hub)
+		libc.epoll_ctl(registration->epfd, EPOLL_CTL_DEL, registration->endpoint->hub,
+			       NULL);
+	unlink_registration(registration);
+	return 0;
+}
+
+int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epoll_event *event)
+{
+	struct registration *registration;
+	int ret;
+
+	if (fanin_hub(endpoint, fd) < 0 || (!event && op != EPOLL_CTL_DEL) ||
+	    !lock_take(&sets_lock))
+		return libc.epoll_ctl(epfd, op, fd, event);
+	registration = find(set_of(epfd, false), fd);
+	if (op == EPOLL_CTL_ADD && !registration)
+		ret = add(endpoint, epfd, fd, event);
+	else if (op == EPOLL_CTL_MOD && registration)
+		ret = modify(registration, event);
+	else if (op == EPOLL_CTL_DEL && registration)
+		ret = drop(registration);
+	else
+		ret = libc.epoll_ctl(epfd, op, fd, event);
+	lock_release(&sets_lock);
+	return ret;
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+/* What one event of the kernel's means, looked up under the lock and used without it. */
+struct found {
+	struct registration *registration;
+	struct endpoint *endpoint;
+	int fd, epfd;
+	uint32_t events;
+	epoll_data_t data;
+	bool is_hub, told;
+};
+
+static bool look_up(const struct epollset *set, uint64_t tag, struct found *ret)
+{
+	struct registration *registration;
+
+	if (!lock_take(&sets_lock))
+		return false;
+	for (registration = set->first; registration; registration = registration->next_of_set)
+		if (registration->tag == (tag & ~UINT64_C(1)))
+			break;
+	if (registration)
+		*ret = (struct found){
+			.registration = registration,
+			.endpoint = registration->endpoint,
+			.fd = registration->fd,
+			.epfd = registration->epfd,
+			.events = registration->events,
+			.data = registration->data,
+			.is_hub = tag & 1,
+		};
+	lock_release(&sets_lock);
+	return registration != NULL;
+}
+
+/* EPOLLONESHOT: told once, by whichever entry; the other one is put to sleep. */
+static bool tell_once(const struct found *found)
+{
+	struct registration *registration = found->registration;
+	bool ret;
+
+	if (!(found->events & EPOLLONESHOT))
+		return true;
+	if (!lock_take(&sets_lock))
+		return true;
+	ret = registration->tag != 0 && registration->armed;
+	registration->armed = false;
+	if (ret && found->is_hub && (originals(registration) & ~MANNER))
+		ctl(found->epfd, EPOLL_CTL_MOD, found->fd, EPOLLONESHOT, registration->tag);
+	if (ret && !found->is_hub && registration->on_hub)
+		ctl(found->epfd, EPOLL_CTL_MOD, registration->endpoint->hub, EPOLLONESHOT,
+		    registration->tag + 1);
+	lock_release(&sets_lock);
+	return ret;
+}
+
+/* The hub is readable: for whom, and is it anything that the program may see? */
+static uint32_t input(const struct found *found)
+{
+	int fd = found->fd;
+	ENTER_KNOWN(endpoint, fd);
+
+	if (endpoint != found->endpoint ||
+	    !fanin_readable(endpoint, fd, endpoint->nonblock))
+		return 0;
+	return found->events & INPUT;
+}
+
+/* A wake-up by the hub that came to nothing must arm an EPOLLONESHOT entry again. */
+static void rearm(const struct found *found)
+{
+	if (!(found->events & EPOLLONESHOT) || !lock_take(&sets_lock))
+		return;
+	if (found->registration->tag != 0 && found->registration->armed)
+		put_hub(found->registration, EPOLL_CTL_MOD);
+	lock_release(&sets_lock);
+}
+
+/* Two entries of one registration in one answer become one event. */
+static struct epoll_event *told_already(struct epoll_event *events, int n,
+					const struct found *all, const struct found *found)
+{
+	for (int i = 0; i < n; i++)
+		if (all[i].told && all[i].registration == found->registration)
+			return &events[i];
+	return NULL;
+}
+
+enum { BATCH = 64 };
+
+/* In place: kernel's events to the program's. Returns how many are left. */
+static int translate(const struct epollset *set, struct epoll_event *events, int n)
+{
+	struct found told[BATCH];
+	int out = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct epoll_event event = events[i], *merged;
+		struct found found;
+
+		if (look_up(set, event.data.u64, &found)) {
+			if (found.is_hub)
+				event.events = input(&found);
+			if (event.events == 0) {
+				rearm(&found);
+				continue;
+			}
+			event.data = found.data;
+			merged = told_already(events, out < BATCH ? out : BATCH, told, &found);
+			if (merged) {
+				merged->events |= event.events;
+				continue;
+			}
+			if (!tell_once(&found))
+				continue;
+			found.told = true;
+		} else {
+			found.told = false;
+		}
+		if (out < BATCH)
+			told[out] = found;
+		events[out++] = event;
+	}
+	return out;
+}
+
+static uint64_t to_ns(const struct timespec *time)
+{
+	if (time->tv_sec > 4000000000)
+		return UINT64_C(4000000000) * 1000000000u;
+	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
+}
+
+/* epoll_pwait2 only where milliseconds will not do: kernels before 5.11 lack it. */
+static int wait_once(int epfd, struct epoll_event *events, int maxevents,
+		     const struct timespec *timeout, const sigset_t *mask)
+{
+	if (!timeout)
+		return libc.epoll_pwait(epfd, events, maxevents, -1, mask);
+	if (timeout->tv_nsec % 1000000 == 0 && timeout->tv_sec < 2000000)
+		return libc.epoll_pwait(epfd, events, maxevents,
+					(int)(timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000),
+					mask);
+	return libc.epoll_pwait2(epfd, events, maxevents, timeout, mask);
+}
+
+int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
+		  const struct timespec *timeout, const sigset_t *mask)
+{
+	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
+	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0, now;
+
+	for (;;) {
+		int n = wait_once(epfd, events, maxevents, timeout ? &left : NULL, mask);
+		int told = n > 0 ? translate(set, events, n) : n;
+
+		if (told != 0 || n <= 0 || (timeout && !deadline))
+			return told;
+		if (!timeout)
+			continue;
+		now = now_ns();
+		now = now < deadline ? deadline - now : 0;
+		left = (struct timespec){(time_t)(now / 1000000000u), (long)(now % 1000000000u)};
+	}
+}
+
+/* ------------------------------------------------------------------ lifetime */
+
+void epollset_duplicated(struct epollset *set, int to)
+{
+	__atomic_add_fetch(&set->numbers, 1, __ATOMIC_RELAXED);
+	fdtable_set(to, fd_word(FD_SET, set));
+}
+
+void epollset_closed(struct epollset *set)
+{
+	if (__atomic_sub_fetch(&set->numbers, 1, __ATOMIC_ACQ_REL) != 0 || !lock_take(&sets_lock))
+		return;
+	while (set->first)
+		unlink_registration(set->first);
+	lock_release(&sets_lock);
+	/* not given back: a thread may be asleep in a wait on it, and sets are few and small */
+}
+
+void epollset_forget(struct endpoint *endpoint)
+{
+	if (!lock_take(&sets_lock))
+		return;
+	while (endpoint->registrations)
+		unlink_registration(endpoint->registrations);
+	lock_release(&sets_lock);
+}
+
+struct move {
+	const int *slot;
+	int from, to;
+};
+
+static struct move moving;
+
+static void move_one(struct endpoint *endpoint)
+{
+	for (struct association *a = endpoint->associations.first; a; a = a->next) {
+		if (&a->source.fd == moving.slot) {
+			struct epoll_event event = {.events = EPOLLIN, .data.ptr = &a->source};
+
+			libc.epoll_ctl(endpoint->hub, EPOLL_CTL_ADD, moving.to, &event);
+			libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, moving.from, NULL);
+		}
+	}
+	if (&endpoint->hub != moving.slot)
+		return;
+	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint) {
+		if (!r->on_hub)
+			continue;
+		ctl(r->epfd, EPOLL_CTL_ADD, moving.to, hubs(r), r->tag + 1);
+		libc.epoll_ctl(r->epfd, EPOLL_CTL_DEL, moving.from, NULL);
+	}
+}
+
+void epollset_hidden_moves(const int *slot, int from, int to)
+{
+	if (!lock_take(&sets_lock))
+		return;
+	moving = (struct move){slot, from, to};
+	endpoint_for_each(move_one);
+	lock_release(&sets_lock);
+}

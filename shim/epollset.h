@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epollset: the program's epoll sets that endpoints are registered in.
+ *
+ * The kernel's own set carries, for one registration of the program, two entries of ours: the
+ * original for everything but input, and the endpoint's hub for input. Both are level-triggered,
+ * edge-triggered or one-shot as the program asked, so waits and wake-ups stay the kernel's.
+ */
+#ifndef SCTPEEL_EPOLLSET_H
+#define SCTPEEL_EPOLLSET_H
+
+#include "endpoint.h"
+
+struct epollset;
+
+/* epoll_ctl on an endpoint: results and errno as the kernel's for one socket. */
+int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epoll_event *event);
+/* All the waits. timeout NULL: for ever. `set` is pinned by the caller's descriptor. */
+int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
+		  const struct timespec *timeout, const sigset_t *mask);
+/* `to` is another number of the set. */
+void epollset_duplicated(struct epollset *set, int to);
+void epollset_closed(struct epollset *set);
+/* The endpoint ends; its registrations go with it, as in the kernel. */
+void epollset_forget(struct endpoint *endpoint);
+/* A hidden number moves: what is registered under it follows. */
+void epollset_hidden_moves(const int *slot, int from, int to);
+
+#endif

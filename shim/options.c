@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include "options.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "exclusion.h"
+#include "inheritance.h"
+#include "option_lists.h"
+#include "peel.h"
+#include "peeled.h"
+#include "routing.h"
+#include "telling.h"
+
+/* A structure that is nothing but an id. */
+struct option_bare_id {
+	sctp_assoc_t id;
+};
+
+struct option {
+	int name;
+	uint16_t size; /* with less the value has no id */
+	int16_t id_at, address_at; /* -1: none */
+};
+
+static const struct option options[] = {
+#define OPTION(name, structure, id)                                                                \
+	{name, offsetof(structure, id) + sizeof(sctp_assoc_t), offsetof(structure, id), -1},
+#define OPTION_ADDRESS(name, structure, id, address)                                               \
+	{name, offsetof(structure, address) + sizeof(struct sockaddr_storage),                     \
+	 offsetof(structure, id), offsetof(structure, address)},
+#define OPTION_WIDE(name) {name, 0, -1, -1},
+#include "options.def"
+#undef OPTION
+#undef OPTION_ADDRESS
+#undef OPTION_WIDE
+};
+
+static const struct option *option_find(int level, int name)
+{
+	if (level != SOL_SCTP)
+		return NULL;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (options[i].name == name)
+			return &options[i];
+	return NULL;
+}
+
+/* A structure of 8 bytes whose id has 4 bytes before it would else take an int for an id. */
+static bool has_id(const struct option *option, socklen_t len)
+{
+	return option && option->id_at >= 0 && len >= option->size &&
+	       !(option->id_at == 0 && len == sizeof(int) && option->name != SCTP_RESET_ASSOC &&
+		 (option->name == SCTP_MAXSEG || option->name == SCTP_MAX_BURST));
+}
+
+static sctp_assoc_t id_of(const struct option *option, const void *value)
+{
+	sctp_assoc_t id;
+
+	memcpy(&id, (const char *)value + option->id_at, sizeof(id));
+	return id;
+}
+
+/* The address that the option names, if it is a peer's and not the wildcard. */
+static bool address_of(const struct option *option, const void *value, struct peer_address *ret)
+{
+	static const struct peer_address any;
+	struct sockaddr_storage addr;
+
+	if (option->address_at < 0)
+		return false;
+	memcpy(&addr, (const char *)value + option->address_at, sizeof(addr));
+	return peer_address_from(ret, (const struct sockaddr *)&addr, sizeof(addr)) &&
+	       memcmp(ret->bytes, any.bytes, sizeof(any.bytes)) != 0;
+}
+
+/* The peeled association that the option is about, pinned; NULL: it is the original's. */
+static struct association *find(struct endpoint *endpoint, const struct option *option,
+				const void *value, socklen_t len)
+{
+	struct association *ret = NULL;
+	struct peer_address address;
+
+	if (!has_id(option, len) || !value)
+		return NULL;
+	if (id_of(option, value) > SCTP_ALL_ASSOC)
+		ret = peeled_by_id(endpoint, id_of(option, value));
+	else if (address_of(option, value, &address)) {
+		ret = peeled_by_address(endpoint, &address);
+		if (!ret && peeled_learn_addresses(endpoint))
+			ret = peeled_by_address(endpoint, &address);
+	}
+	/* after the end some options still answer 0 there (KERNEL.md 4); the original says EINVAL */
+	if (ret && !peel_alive(ret->source.fd, ret->id)) {
+		peel_unuse(endpoint, ret);
+		ret = NULL;
+	}
+	return ret;
+}
+
+/* ------------------------------------------------------------------ get */
+
+/* What the shim switched on for itself reads as the program left it. */
+static void disguise(const struct endpoint *endpoint, const struct association *association,
+		     int name, void *value, socklen_t len)
+{
+	if (name == SCTP_RECVRCVINFO && len >= sizeof(int)) {
+		int wants = endpoint->wants_rcvinfo;
+
+		memcpy(value, &wants, sizeof(wants));
+	} else if (name == SCTP_EVENT && association && association->hides_changes &&
+		   len >= sizeof(struct sctp_event)) {
+		struct sctp_event event;
+
+		memcpy(&event, value, sizeof(event));
+		if (event.se_type == SCTP_ASSOC_CHANGE)
+			event.se_on = 0;
+		memcpy(value, &event, sizeof(event));
+	}
+}
+
+static int get_of_association(struct endpoint *endpoint, int fd, int name,
+			      const struct option *option, void *value, socklen_t *len)
+{
+	for (;;) {
+		uint32_t sequence = peel_sequence(endpoint);
+		struct association *association = find(endpoint, option, value, *len);
+		socklen_t asked = *len;
+		int ret;
+
+		if (association) {
+			tell_call(fd, association->id, "getsockopt");
+			ret = libc.getsockopt(association->source.fd, SOL_SCTP, name, value, len);
+			if (ret == 0)
+				disguise(endpoint, association, name, value, *len);
+			peel_unuse(endpoint, association);
+			return ret;
+		}
+		ret = libc.getsockopt(fd, SOL_SCTP, name, value, len);
+		if (ret == 0 || errno != EINVAL || !has_id(option, asked) ||
+		    !peel_settled(endpoint, sequence))
+			return ret;
+		*len = asked;
+	}
+}
+
+static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *value,
+			  socklen_t *len)
+{
+	sctp_peeloff_flags_arg_t arg = {{0, 0}, 0};
+	socklen_t size = name == SCTP_SOCKOPT_PEELOFF ? sizeof(arg.p_arg) : sizeof(arg);
+	int ret;
+
+	/* the kernel takes no less, and says so (net/sctp/socket.c:sctp_getsockopt_peeloff) */
+	if (*len < size || !value)
+		return libc.getsockopt(fd, SOL_SCTP, name, value, len);
+	memcpy(&arg, value, size);
+	ret = peel_for_program(endpoint, fd, arg.p_arg.associd, name, arg.flags);
+	if (ret < 0)
+		return ret;
+	arg.p_arg.sd = ret;
+	memcpy(value, &arg, size);
+	*len = size;
+	return ret;
+}
+
+int options_get(struct endpoint *endpoint, int fd, int level, int name, void *value,
+		socklen_t *len)
+{
+	int ret;
+
+	if (level != SOL_SCTP || !len)
+		return libc.getsockopt(fd, level, name, value, len);
+	switch (name) {
+	case SCTP_SOCKOPT_PEELOFF:
+	case SCTP_SOCKOPT_PEELOFF_FLAGS:
+		return get_peeled_off(endpoint, fd, name, value, len);
+	case SCTP_SOCKOPT_CONNECTX3:
+		return option_connectx_old(endpoint, fd, value, len);
+	case SCTP_GET_ASSOC_NUMBER:
+		return option_assoc_number(endpoint, fd, value, len);
+	case SCTP_GET_ASSOC_ID_LIST:
+		return option_assoc_id_list(endpoint, fd, value, len);
+	case SCTP_RECVRCVINFO:
+		ret = libc.getsockopt(fd, level, name, value, len);
+		if (ret == 0)
+			disguise(endpoint, NULL, name, value, *len);
+		return ret;
+	default:
+		return get_of_association(endpoint, fd, name, option_find(level, name), value, len);
+	}
+}
+
+/* ------------------------------------------------------------------ set */
+
+static void set_on_all(struct endpoint *endpoint, int level, int name, const void *value,
+		       socklen_t len)
+{
+	int kept = errno;
+
+	FOR_EACH_PEELED(association, endpoint)
+		libc.setsockopt(association->source.fd, level, name, value, len);
+	errno = kept;
+}
+
+/* The subscription that we need stays; the program's wish decides what it sees. */
+static int set_event_on(struct association *association, const void *value, socklen_t len)
+{
+	struct sctp_event event;
+
+	memcpy(&event, value, sizeof(event));
+	if (event.se_type != SCTP_ASSOC_CHANGE)
+		return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, value, len);
+	association->hides_changes = !event.se_on;
+	event.se_on = 1;
+	return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, &event,
+			       sizeof(event));
+}
+
+/*
+ * SCTP_DATA_IO_EVENT is looked up in the socket's own copy (K4), which only SCTP_EVENTS changes on a
+ * peeled one.
+ */
+static void set_data_io_on(struct association *association, bool on)
+{
+	struct sctp_event_subscribe events;
+	socklen_t len = sizeof(events);
+	int fd = association->source.fd;
+
+	if (libc.getsockopt(fd, SOL_SCTP, SCTP_EVENTS, &events, &len) < 0)
+		return;
+	events.sctp_data_io_event = on;
+	events.sctp_association_event = 1;
+	libc.setsockopt(fd, SOL_SCTP, SCTP_EVENTS, &events, len);
+}
+
+static int set_event_on_all(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
+{
+	int ret = libc.setsockopt(fd, SOL_SCTP, SCTP_EVENT, value, len), kept = errno;
+	struct sctp_event event;
+
+	memcpy(&event, value, sizeof(event));
+	if (ret == 0)
+		FOR_EACH_PEELED(association, endpoint) {
+			if (event.se_type == SCTP_DATA_IO_EVENT)
+				set_data_io_on(association, event.se_on);
+			else if (event.se_assoc_id != SCTP_FUTURE_ASSOC)
+				set_event_on(association, value, len);
+		}
+	errno = kept;
+	return ret;
+}
+
+static int set_events(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
+{
+	int ret = libc.setsockopt(fd, SOL_SCTP, SCTP_EVENTS, value, len), kept = errno;
+	struct sctp_event_subscribe events;
+
+	if (ret < 0)
+		return ret;
+	memset(&events, 0, sizeof(events));
+	memcpy(&events, value, len < sizeof(events) ? len : sizeof(events));
+	if (len < sizeof(events))
+		len = len < 2 ? 2 : len;
+	FOR_EACH_PEELED(association, endpoint) {
+		struct sctp_event_subscribe ours = events;
+
+		association->hides_changes = !events.sctp_association_event;
+		ours.sctp_association_event = 1;
+		libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, &ours,
+				len < sizeof(ours) ? len : sizeof(ours));
+	}
+	errno = kept;
+	return ret;
+}
+
+/* Stays on in the kernel while the shim runs; what the program asked for decides what it is given. */
+static int set_rcvinfo(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
+{
+	int on = 1, wants, ret;
+
+	if (len < sizeof(int) || !value)
+		return libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, value, len);
+	ret = libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on));
+	if (ret == 0) {
+		memcpy(&wants, value, sizeof(wants));
+		endpoint->wants_rcvinfo = wants > 0;
+		endpoint->hides_rcvinfo = wants <= 0;
+	}
+	return ret;
+}
+
+static int set_of_association(struct endpoint *endpoint, int fd, const struct option *option,
+			      const void *value, socklen_t len)
+{
+	for (;;) {
+		uint32_t sequence = peel_sequence(endpoint);
+		struct association *association = find(endpoint, option, value, len);
+		int ret;
+
+		if (association) {
+			tell_call(fd, association->id, "setsockopt");
+			ret = option->name == SCTP_EVENT
+				      ? set_event_on(association, value, len)
+				      : libc.setsockopt(association->source.fd, SOL_SCTP,
+							option->name, value, len);
+			peel_unuse(endpoint, association);
+			return ret;
+		}
+		ret = libc.setsockopt(fd, SOL_SCTP, option->name, value, len);
+		if (ret == 0 || errno != EINVAL || !peel_settled(endpoint, sequence))
+			return ret;
+	}
+}
+
+/* SCTP_CURRENT_ASSOC and SCTP_ALL_ASSOC mean the peeled ones too. */
+static bool names_all(const struct option *option, const void *value)
+{
+	sctp_assoc_t id = id_of(option, value);
+
+	return id == SCTP_CURRENT_ASSOC || id == SCTP_ALL_ASSOC;
+}
+
+static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *value, socklen_t len)
+{
+	const struct option *option = option_find(SOL_SCTP, name);
+	int ret;
+
+	if (has_id(option, len) && value) {
+		sctp_assoc_t id = id_of(option, value);
+
+		if (name == SCTP_EVENT && id <= SCTP_ALL_ASSOC && id >= 0)
+			return set_event_on_all(endpoint, fd, value, len);
+		ret = set_of_association(endpoint, fd, option, value, len);
+		if (ret == 0 && names_all(option, value))
+			set_on_all(endpoint, SOL_SCTP, name, value, len);
+		return ret;
+	}
+	ret = libc.setsockopt(fd, SOL_SCTP, name, value, len);
+	if (ret == 0 && option && option->id_at < 0) {
+		set_on_all(endpoint, SOL_SCTP, name, value, len);
+		if (name == SCTP_FRAGMENT_INTERLEAVE)
+			endpoint->interleave = *(const int *)value > 0;
+	}
+	return ret;
+}
+
+/* Options of the socket and of IP hold for everything on it, at once. */
+static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name,
+			 const void *value, socklen_t len)
+{
+	int ret = libc.setsockopt(fd, level, name, value, len);
+
+	if (ret < 0)
+		return ret;
+	if (level == SOL_SOCKET && name == SO_RCVTIMEO && len >= sizeof(struct timeval)) {
+		struct timeval timeout;
+
+		memcpy(&timeout, value, sizeof(timeout));
+		endpoint->rcvtimeo_ns = (uint64_t)timeout.tv_sec * 1000000000u +
+					(uint64_t)timeout.tv_usec * 1000u;
+	}
+	set_on_all(endpoint, level, name, value, len);
+	return ret;
+}
+
+int options_set(struct endpoint *endpoint, int fd, int level, int name, const void *value,
+		socklen_t len)
+{
+	int ret;
+
+	if (level != SOL_SCTP) {
+		ret = set_on_socket(endpoint, fd, level, name, value, len);
+	} else if (name == SCTP_EVENTS) {
+		return set_events(endpoint, fd, value, len);
+	} else if (name == SCTP_RECVRCVINFO) {
+		return set_rcvinfo(endpoint, fd, value, len);
+	} else if (name == SCTP_SOCKOPT_CONNECTX || name == SCTP_SOCKOPT_CONNECTX_OLD) {
+		return option_connectx(endpoint, fd, name, value, len);
+	} else {
+		ret = set_sctp(endpoint, fd, name, value, len);
+	}
+	if (ret == 0)
+		inheritance_note(endpoint, level, name);
+	return ret;
+}

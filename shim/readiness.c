@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "readiness.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "fanin.h"
+#include "peel.h"
+#include "peeled.h"
+#include "source_queue.h"
+
+enum { READ = POLLIN | POLLRDNORM, WRITE = POLLOUT | POLLWRNORM, ON_STACK = 64, BLOCKED = 16 };
+
+/* A hidden descriptor that is watched for one of the program's entries. */
+struct extra {
+	uint32_t of; /* index of the program's entry */
+	short grants;
+};
+
+/* The program's entries, and ours behind them. */
+struct watch {
+	struct pollfd *fds;
+	struct extra *extras;
+	nfds_t own, total, room;
+	void *mapped;
+	size_t mapped_size;
+	struct pollfd fds_on_stack[ON_STACK];
+	struct extra extras_on_stack[ON_STACK];
+};
+
+bool readiness_concerns(struct pollfd *fds, nfds_t nfds)
+{
+	for (nfds_t i = 0; i < nfds; i++)
+		if (fds[i].fd >= 0 && unlikely(fdtable_get(fds[i].fd) > FD_BUSY))
+			return true;
+	return false;
+}
+
+/* poll may be called in a signal handler: no malloc. */
+static bool make_room(struct watch *watch, nfds_t nfds)
+{
+	nfds_t room = nfds * (1 + BLOCKED) + 1;
+	size_t each = sizeof(struct pollfd) + sizeof(struct extra);
+
+	watch->fds = watch->fds_on_stack;
+	watch->extras = watch->extras_on_stack;
+	watch->mapped = NULL;
+	watch->room = ON_STACK;
+	if (room <= ON_STACK)
+		return true;
+	watch->mapped_size = room * each;
+	watch->mapped = mmap(NULL, watch->mapped_size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (watch->mapped == MAP_FAILED) {
+		watch->mapped = NULL;
+		return false;
+	}
+	watch->room = room;
+	watch->fds = watch->mapped;
+	watch->extras = (struct extra *)(void *)(watch->fds + room);
+	return true;
+}
+
+static void give_back(struct watch *watch)
+{
+	if (watch->mapped)
+		munmap(watch->mapped, watch->mapped_size);
+}
+
+static void add(struct watch *watch, nfds_t of, int fd, short events, short grants)
+{
+	if (watch->total == watch->room)
+		return;
+	watch->extras[watch->total] = (struct extra){(uint32_t)of, grants};
+	watch->fds[watch->total++] = (struct pollfd){.fd = fd, .events = events};
+}
+
+/*
+ * A send to a stalled peeled association was refused: the fd counts as writable when that one takes
+ * data again, not at once because the original has room.
+ */
+static void add_blocked(struct watch *watch, nfds_t i, struct endpoint *endpoint)
+{
+	int n = 0;
+
+	FOR_EACH_PEELED(association, endpoint) {
+		if (!association->blocked)
+			continue;
+		if (n++ < BLOCKED)
+			add(watch, i, association->source.fd, POLLOUT,
+			    watch->fds[i].events & WRITE);
+	}
+	if (n > 0)
+		watch->fds[i].events &= (short)~WRITE;
+	else
+		endpoint->any_blocked = false;
+}
+
+static void add_entry(struct watch *watch, nfds_t i)
+{
+	int fd = watch->fds[i].fd;
+	ENTER(endpoint, fd);
+
+	watch->fds[i].fd = fd;
+	if (!endpoint)
+		return;
+	if ((watch->fds[i].events & READ) && fanin_hub(endpoint, fd) == 0)
+		add(watch, i, endpoint->hub, POLLIN, watch->fds[i].events & READ);
+	if ((watch->fds[i].events & WRITE) && unlikely(endpoint->any_blocked))
+		add_blocked(watch, i, endpoint);
+}
+
+static void prepare(struct watch *watch, const struct pollfd *fds, nfds_t nfds)
+{
+	memcpy(watch->fds, fds, nfds * sizeof(*fds));
+	watch->own = watch->total = nfds;
+	for (nfds_t i = 0; i < nfds; i++)
+		if (fds[i].fd >= 0 && fdtable_get(fds[i].fd) > FD_BUSY)
+			add_entry(watch, i);
+}
+
+/* What a hidden descriptor's readiness means for the program's entry. */
+static short granted(const struct watch *watch, nfds_t extra, short had)
+{
+	short grants = watch->extras[extra].grants;
+	int fd = watch->fds[watch->extras[extra].of].fd;
+	ENTER(endpoint, fd);
+
+	if (!endpoint || !watch->fds[extra].revents)
+		return 0;
+	if (grants & READ)
+		return (had & READ) || !fanin_readable(endpoint, fd, endpoint->nonblock) ? 0
+											 : grants;
+	FOR_EACH_PEELED(association, endpoint)
+		if (association->source.fd == watch->fds[extra].fd)
+			association->blocked = false;
+	return grants;
+}
+
+static int count_ready(const struct pollfd *fds, nfds_t nfds)
+{
+	int ret = 0;
+
+	for (nfds_t i = 0; i < nfds; i++)
+		ret += fds[i].revents != 0;
+	return ret;
+}
+
+static int collect(const struct watch *watch, struct pollfd *fds)
+{
+	for (nfds_t i = 0; i < watch->own; i++) {
+		int fd = fds[i].fd;
+
+		fds[i].revents = watch->fds[i].revents;
+		/* bound to a message whose rest is yet to come: what the original has must wait */
+		if (fd >= 0 && (fds[i].revents & READ) && fdtable_get(fd) > FD_BUSY) {
+			ENTER(endpoint, fd);
+
+			if (endpoint && endpoint->bound && !fanin_readable(endpoint, fd, true))
+				fds[i].revents &= (short)~READ;
+		}
+	}
+	for (nfds_t i = watch->own; i < watch->total; i++)
+		if (watch->fds[i].revents)
+			fds[watch->extras[i].of].revents |=
+				granted(watch, i, fds[watch->extras[i].of].revents);
+	return count_ready(fds, watch->own);
+}
+
+static uint64_t to_ns(const struct timespec *time)
+{
+	if (time->tv_sec > 4000000000)
+		return UINT64_C(4000000000) * 1000000000u;
+	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
+}
+
+static struct timespec until(uint64_t deadline)
+{
+	uint64_t now = now_ns(), left = now < deadline ? deadline - now : 0;
+
+	return (struct timespec){(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+}
+
+int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
+		   const sigset_t *mask)
+{
+	struct watch watch __attribute__((cleanup(give_back)));
+	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
+	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0;
+
+	if (!make_room(&watch, nfds))
+		return libc.ppoll(fds, nfds, timeout, mask);
+	for (;;) {
+		int ret;
+
+		prepare(&watch, fds, nfds);
+		ret = libc.ppoll(watch.fds, watch.total, timeout ? &left : NULL, mask);
+		if (ret < 0)
+			return ret;
+		/* 0 after a wake-up: it was a hidden notification, which is gone now */
+		if (collect(&watch, fds) > 0 || ret == 0)
+			return count_ready(fds, nfds);
+		if (timeout && !deadline)
+			return 0;
+		if (timeout)
+			left = until(deadline);
+	}
+}
+
+/* ------------------------------------------------------------------ select */
+
+static bool in_set(const fd_set *set, int fd)
+{
+	const unsigned long *words = (const unsigned long *)(const void *)set;
+	unsigned int bits = 8 * sizeof(*words);
+
+	return set && (words[(unsigned int)fd / bits] >> ((unsigned int)fd % bits)) & 1;
+}
+
+static void put_in_set(fd_set *set, int fd)
+{
+	unsigned long *words = (unsigned long *)(void *)set;
+	unsigned int bits = 8 * sizeof(*words);
+
+	words[(unsigned int)fd / bits] |= 1ul << ((unsigned int)fd % bits);
+}
+
+static void clear_set(fd_set *set, int nfds)
+{
+	size_t bits = 8 * sizeof(unsigned long);
+
+	if (set)
+		memset(set, 0, ((size_t)nfds + bits - 1) / bits * sizeof(unsigned long));
+}
+
+bool readiness_concerns_sets(int nfds, const fd_set *in, const fd_set *out, const fd_set *except)
+{
+	for (int fd = 0; fd < nfds && fd < fdtable_end(); fd++)
+		if (unlikely(fdtable_get(fd) > FD_BUSY) &&
+		    (in_set(in, fd) || in_set(out, fd) || in_set(except, fd)))
+			return true;
+	return false;
+}
+
+/* fs/select.c: what counts as readable, writable and exceptional. */
+enum {
+	SELECT_IN = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR,
+	SELECT_OUT = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR,
+	SELECT_EXCEPT = POLLPRI,
+};
+
+static int to_sets(const struct pollfd *fds, nfds_t n, int nfds, fd_set *in, fd_set *out,
+		   fd_set *except)
+{
+	struct {
+		fd_set *set;
+		short asked, counts;
+	} sets[] = {{in, POLLIN, SELECT_IN}, {out, POLLOUT, SELECT_OUT},
+		    {except, POLLPRI, SELECT_EXCEPT}};
+	int ret = 0;
+
+	for (nfds_t i = 0; i < n; i++)
+		if (fds[i].revents & POLLNVAL) {
+			errno = EBADF;
+			return -1;
+		}
+	for (int s = 0; s < 3; s++) {
+		clear_set(sets[s].set, nfds);
+		for (nfds_t i = 0; i < n; i++)
+			if ((fds[i].events & sets[s].asked) && (fds[i].revents & sets[s].counts)) {
+				put_in_set(sets[s].set, fds[i].fd);
+				ret++;
+			}
+	}
+	return ret;
+}
+
+int readiness_select(int nfds, fd_set *in, fd_set *out, fd_set *except,
+		     const struct timespec *timeout, const sigset_t *mask)
+{
+	struct pollfd fds[FD_SETSIZE];
+	nfds_t n = 0;
+
+	for (int fd = 0; fd < nfds; fd++) {
+		short events = (short)((in_set(in, fd) ? POLLIN : 0) |
+				       (out && in_set(out, fd) ? POLLOUT : 0) |
+				       (in_set(except, fd) ? POLLPRI : 0));
+
+		if (!events)
+			continue;
+		if (n == FD_SETSIZE)
+			return libc.pselect(nfds, in, out, except, timeout, mask);
+		fds[n++] = (struct pollfd){.fd = fd, .events = events};
+	}
+	if (readiness_poll(fds, n, timeout, mask) < 0)
+		return -1;
+	return to_sets(fds, n, nfds, in, out, except);
+}

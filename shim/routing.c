@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "routing.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "ancillary.h"
+#include "exclusion.h"
+#include "peel.h"
+#include "peeled.h"
+#include "telling.h"
+
+#ifndef SCTP_SENDALL
+#define SCTP_SENDALL (1 << 6)
+#endif
+
+static void admit(struct endpoint **endpoint)
+{
+	if (*endpoint)
+		peel_admit(*endpoint);
+}
+
+/* No peel of this endpoint for the rest of the block, on cancellation neither. */
+#define EXCLUDE_PEELS(endpoint)                                                                    \
+	struct endpoint *excluded __attribute__((cleanup(admit))) = (endpoint);                    \
+	peel_exclude(excluded)
+
+struct user {
+	struct endpoint *endpoint;
+	struct association *association;
+};
+
+static void unuse(struct user *user)
+{
+	if (user->association)
+		peel_unuse(user->endpoint, user->association);
+}
+
+/* The kernel sends SIGPIPE with EPIPE; we always ask it not to, and do it when it is due. */
+static void raise_pipe(int flags)
+{
+	if (errno != EPIPE || (flags & MSG_NOSIGNAL))
+		return;
+	raise(SIGPIPE);
+	errno = EPIPE;
+}
+
+static ssize_t send_on(const struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
+{
+	/* O_NONBLOCK is the program's on its own socket; ours stay blocking and follow it so */
+	int wait = endpoint->nonblock ? MSG_DONTWAIT : 0;
+
+	return libc.sendmsg(fd, msg, flags | wait | MSG_NOSIGNAL);
+}
+
+/* The address decides when both are given (KERNEL.md 3); a name that is no address goes nowhere. */
+static struct association *find(struct endpoint *endpoint, const struct msghdr *msg,
+				const struct destination *to)
+{
+	if (to->peer.family)
+		return peeled_by_address(endpoint, &to->peer);
+	if (msg->msg_name && msg->msg_namelen > 0)
+		return NULL;
+	return to->has_id ? peeled_by_id(endpoint, to->id) : NULL;
+}
+
+static bool is_end_error(int error)
+{
+	return error == EPIPE || error == ECONNRESET || error == ECONNABORTED ||
+	       error == ETIMEDOUT || error == ENOTCONN;
+}
+
+enum routed { SENT_OR_FAILED, ENDED };
+
+static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
+				  struct association *association, const struct msghdr *msg,
+				  int flags, ssize_t *ret)
+{
+	tell_call(fd, association->id, "sendmsg");
+	*ret = send_on(endpoint, association->source.fd, msg, flags);
+	if (*ret >= 0)
+		return SENT_OR_FAILED;
+	if (errno == EAGAIN) {
+		association->sndblocked++;
+		__atomic_store_n(&association->blocked, true, __ATOMIC_RELEASE);
+		__atomic_store_n(&endpoint->any_blocked, true, __ATOMIC_RELEASE);
+		return SENT_OR_FAILED;
+	}
+	if (!is_end_error(errno))
+		return SENT_OR_FAILED;
+	if (errno != EPIPE && peel_alive(association->source.fd, association->id)) {
+		/* an error that was left pending: the next send says how things stand */
+		*ret = send_on(endpoint, association->source.fd, msg, flags);
+		return SENT_OR_FAILED;
+	}
+	return ENDED;
+}
+
+/* On the original, with peels kept off if it may set an association up. */
+static ssize_t send_on_original(struct endpoint *endpoint, int fd, const struct msghdr *msg,
+				int flags, const struct destination *to)
+{
+	if (to->peer.family && !peeled_knows_address(endpoint, &to->peer)) {
+		EXCLUDE_PEELS(endpoint);
+
+		return send_on(endpoint, fd, msg, flags);
+	}
+	return send_on(endpoint, fd, msg, flags);
+}
+
+/* Each association on its own; the first failure ends it, as in sctp_sendmsg (net/sctp/socket.c). */
+static ssize_t send_to_all(struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
+{
+	EXCLUDE_PEELS(endpoint);
+	ssize_t ret = send_on(endpoint, fd, msg, flags);
+
+	if (ret < 0)
+		return ret;
+	FOR_EACH_PEELED(association, endpoint) {
+		ssize_t n;
+
+		if (send_to_peeled(endpoint, fd, association, msg, flags, &n) == ENDED)
+			continue;
+		if (n < 0) {
+			peel_unuse(endpoint, association);
+			return n;
+		}
+		ret = n > ret ? n : ret;
+	}
+	return ret;
+}
+
+static ssize_t send_to_one(struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags,
+			   const struct destination *to)
+{
+	for (;;) {
+		uint32_t sequence = peel_sequence(endpoint);
+		struct user user __attribute__((cleanup(unuse))) = {endpoint,
+								    find(endpoint, msg, to)};
+		bool ended = false;
+		ssize_t ret;
+
+		if (user.association) {
+			if (send_to_peeled(endpoint, fd, user.association, msg, flags, &ret) ==
+			    SENT_OR_FAILED)
+				return ret;
+			ended = true;
+			errno = EPIPE;
+			/* by address, one socket sets a new association up */
+			if (!to->peer.family)
+				return -1;
+		}
+		ret = send_on_original(endpoint, fd, msg, flags, to);
+		if (ret >= 0 || ended)
+			return ret;
+		/*
+		 * EPIPE (by id), EADDRNOTAVAIL or EINVAL (by address): what the original says of an
+		 * association that was peeled off, also while we were blocked in the send (K2, K3)
+		 */
+		if (errno != EPIPE && errno != EADDRNOTAVAIL && errno != EINVAL)
+			return ret;
+		if (!peel_settled(endpoint, sequence) &&
+		    !(to->peer.family && peeled_learn_addresses(endpoint)))
+			return ret;
+	}
+}
+
+ssize_t routing_send(struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
+{
+	struct destination to;
+	ssize_t ret;
+
+	ancillary_destination(msg, &to);
+	if (to.flags & SCTP_SENDALL)
+		ret = send_to_all(endpoint, fd, msg, flags);
+	else
+		ret = send_to_one(endpoint, fd, msg, flags, &to);
+	if (ret < 0)
+		raise_pipe(flags);
+	return ret;
+}
+
+bool routing_is_connected(struct endpoint *endpoint, const struct peer_address *address)
+{
+	struct association *association;
+	int kept = errno;
+	bool ret;
+
+	(void)peeled_learn_addresses(endpoint);
+	association = peeled_by_address(endpoint, address);
+	ret = association && peel_alive(association->source.fd, association->id);
+	if (association)
+		peel_unuse(endpoint, association);
+	errno = kept;
+	return ret;
+}
+
+int routing_connect(struct endpoint *endpoint, int fd, const struct sockaddr *addr, socklen_t len)
+{
+	EXCLUDE_PEELS(endpoint);
+	int ret = libc.connect(fd, addr, len);
+	struct peer_address address;
+
+	if (ret < 0 && errno == EADDRNOTAVAIL && peer_address_from(&address, addr, len) &&
+	    routing_is_connected(endpoint, &address))
+		errno = EISCONN;
+	return ret;
+}
+
+int routing_shutdown(struct endpoint *endpoint, int fd, int how)
+{
+	int ret = libc.shutdown(fd, how), kept = errno;
+
+	/* a socket that listens is not touched by it; one that does not is, whatever it answers (K4) */
+	if (!endpoint->listening)
+		FOR_EACH_PEELED(association, endpoint)
+			libc.shutdown(association->source.fd, how);
+	errno = kept;
+	return ret;
+}
