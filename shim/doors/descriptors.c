@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* Doors: where descriptors come from and go to. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <stdbool.h>
+
+#include "epollset.h"
+#include "events/events.h"
+#include "hidden.h"
+
+/* ------------------------------------------------------------------ new numbers */
+
+static int opened(int fd, int type, int protocol)
+{
+	if (fd >= 0)
+		endpoint_opened(fd, type, protocol);
+	return fd;
+}
+
+int socket(int domain, int type, int protocol)
+{
+	return opened(libc.socket(domain, type, protocol), type, protocol);
+}
+
+int __socket(int domain, int type, int protocol)
+{
+	return opened(libc.__socket(domain, type, protocol), type, protocol);
+}
+
+/* Never one-to-many sockets: said here, they need not be asked about later. */
+static int foreign(int fd)
+{
+	if (fd >= 0)
+		fdtable_set(fd, FD_FOREIGN);
+	return fd;
+}
+
+int socketpair(int domain, int type, int protocol, int fds[2])
+{
+	int ret = libc.socketpair(domain, type, protocol, fds);
+
+	if (ret == 0) {
+		foreign(fds[0]);
+		foreign(fds[1]);
+	}
+	return ret;
+}
+
+int accept(int fd, struct sockaddr *restrict addr, socklen_t *restrict len)
+{
+	ENTER_KNOWN(endpoint, fd);
+
+	return foreign(libc.accept(fd, addr, len));
+}
+
+int accept4(int fd, struct sockaddr *restrict addr, socklen_t *restrict len, int flags)
+{
+	ENTER_KNOWN(endpoint, fd);
+
+	return foreign(libc.accept4(fd, addr, len, flags));
+}
+
+/* ------------------------------------------------------------------ copies */
+
+/* What the copy is: the same endpoint, the same epoll set, or whatever its like was. */
+static uintptr_t word_of_copy(struct endpoint *endpoint, uintptr_t word)
+{
+	if (endpoint) {
+		__atomic_add_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL);
+		return fd_word(FD_ENDPOINT, endpoint);
+	}
+	return word == FD_FOREIGN ? FD_FOREIGN : FD_UNKNOWN;
+}
+
+static int copied(struct endpoint *endpoint, uintptr_t word, int to)
+{
+	if (to < 0)
+		return to;
+	if (fd_kind(word) == FD_SET)
+		epollset_duplicated(fd_object(word), to);
+	else
+		fdtable_set(to, word_of_copy(endpoint, word));
+	return to;
+}
+
+int dup(int fd)
+{
+	uintptr_t word = fdtable_get(fd);
+	ENTER_KNOWN(endpoint, fd);
+
+	return copied(endpoint, word, libc.dup(fd));
+}
+
+/* The number `to` is closed and is a copy of `fd` in one step; what is hidden there moves away. */
+static int copy_over(int fd, int to, int flags, bool three)
+{
+	uintptr_t word = fdtable_get(fd), old;
+	ENTER_KNOWN(endpoint, fd);
+	int ret, kept;
+
+	if (fd == to || to < 0)
+		return three ? libc.dup3(fd, to, flags) : libc.dup2(fd, to);
+	if (libc.fcntl(fd, F_GETFD) < 0)
+		return -1;
+	if (fd_kind(fdtable_get(to)) == FD_HIDDEN || events_own_fd(to))
+		hidden_make_way(to);
+	old = endpoint_closing(to);
+	ret = three ? libc.dup3(fd, to, flags) : libc.dup2(fd, to);
+	kept = errno;
+	if (old == FD_BUSY)
+		return ret;
+	if (ret < 0) {
+		endpoint_closed(to, old, false, FD_UNKNOWN);
+	} else if (fd_kind(word) == FD_SET) {
+		endpoint_closed(to, old, true, FD_UNKNOWN);
+		epollset_duplicated(fd_object(word), to);
+	} else {
+		endpoint_closed(to, old, true, word_of_copy(endpoint, word));
+	}
+	errno = kept;
+	return ret;
+}
+
+int dup2(int fd, int to)
+{
+	return copy_over(fd, to, 0, false);
+}
+
+int __dup2(int fd, int to)
+{
+	return copy_over(fd, to, 0, false);
+}
+
+int dup3(int fd, int to, int flags)
+{
+	return copy_over(fd, to, flags, true);
+}
+
+/* ------------------------------------------------------------------ closing */
+
+int close(int fd)
+{
+	if (unlikely(events_own_fd(fd)))
+		fd = -1;
+	return endpoint_close(fd);
+}
+
+int __close(int fd)
+{
+	return close(fd);
+}
+
+static bool is_hidden(int fd)
+{
+	return fd_kind(fdtable_get(fd)) == FD_HIDDEN || events_own_fd(fd);
+}
+
+/* First hidden number in [first, last], last + 1 when there is none. */
+static unsigned int next_hidden(unsigned int first, unsigned int last)
+{
+	unsigned int end = (unsigned int)fdtable_end();
+
+	for (; first <= last && first < end; first++)
+		if (is_hidden((int)first))
+			return first;
+	return last + 1;
+}
+
+/* The endpoints and sets in the range end with their numbers, as with close. */
+static void close_ours(unsigned int first, unsigned int last)
+{
+	unsigned int end = (unsigned int)fdtable_end();
+
+	for (; first <= last && first < end; first++) {
+		uintptr_t word = fdtable_get((int)first);
+
+		if (word == FD_FOREIGN)
+			fdtable_set((int)first, FD_UNKNOWN);
+		else if (word > FD_BUSY)
+			endpoint_close((int)first);
+	}
+}
+
+/* Around what is hidden, with the same flags. */
+int close_range(unsigned int first, unsigned int last, int flags)
+{
+	const int cloexec = CLOSE_RANGE_CLOEXEC;
+	unsigned int at = first, until;
+	int ret = 0;
+
+	if (first > last || (flags & ~(cloexec | (int)CLOSE_RANGE_UNSHARE)) != 0)
+		return libc.close_range(first, last, flags);
+	if (!(flags & cloexec) && endpoint_own_process())
+		close_ours(first, last);
+	do {
+		until = next_hidden(at, last);
+		if (until > at || last == UINT32_MAX)
+			ret = libc.close_range(at, until == 0 ? UINT32_MAX : until - 1, flags);
+		if (ret < 0 || until == 0 || until > last)
+			break;
+		at = until + 1;
+	} while (at != 0 && at <= last);
+	return ret;
+}
+
+void closefrom(int first)
+{
+	if (first < 0)
+		first = 0;
+	if (close_range((unsigned int)first, UINT32_MAX, 0) == 0)
+		return;
+	/* kernels before 5.9 */
+	for (unsigned int fd = (unsigned int)first; fd < FDTABLE_SIZE; fd++)
+		if (!is_hidden((int)fd))
+			libc.close((int)fd);
+}
