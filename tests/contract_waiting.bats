@@ -51,6 +51,106 @@ load contract
 	contract 2 wait w01-masks
 }
 
+# contract: W02
+@test "epoll, level: watched before and after the first message" {
+	contract 6 epoll w02-level
+}
+
+# contract: W02
+@test "epoll tells of each notification" {
+	contract 2 epoll w02-subscribed
+}
+
+# contract: W02
+@test "which bits of epoll bring which" {
+	contract 1 epoll w02-bits
+}
+
+# contract: W02
+@test "what is watched, and its mark, can be changed" {
+	contract 2 epoll w02-changes
+}
+
+# contract: W02
+@test "epoll's errors" {
+	contract 1 epoll w02-errors
+}
+
+# contract: W02
+@test "each arrival is an edge, nothing else" {
+	contract 2 epoll w02-edge
+}
+
+# contract: W02
+@test "adding and changing are edges" {
+	contract 2 epoll w02-edge-changes
+}
+
+# contract: W02
+@test "a loop over edges leaves nothing behind" {
+	contract 4 epoll w02-edge-loop
+}
+
+# contract: W02
+@test "one-shot: told once, until armed again" {
+	contract 2 epoll w02-oneshot
+}
+
+# contract: W02
+@test "one-shot wakes one of two threads" {
+	contract 2 epoll w02-oneshot-wakes-one
+}
+
+# contract: W02
+@test "four threads in epoll_wait: each message once" {
+	contract 12 epoll w02-threads
+}
+
+# contract: W02
+@test "maxevents 1: all in their turn" {
+	contract 2 epoll w02-one-at-a-time
+}
+
+# contract: W02
+@test "the socket in several sets, each in its own way" {
+	contract 2 epoll w02-several-sets
+}
+
+# contract: W02
+@test "sets within sets, in poll and select" {
+	contract 2 epoll w02-nested
+}
+
+# contract: W02
+@test "asleep in a set, and in a set within a set" {
+	contract 3 epoll w02-sleeps
+}
+
+# contract: W02
+@test "the socket under two numbers: two entries, two events" {
+	contract 2 epoll w02-twins
+}
+
+# contract: W02
+@test "what is closed is forgotten, its number is another's" {
+	contract 2 epoll w02-closed
+}
+
+# contract: W02
+@test "epoll_pwait and epoll_pwait2: masks and times" {
+	contract 1 epoll w02-pwait
+}
+
+# contract: W02
+@test "a signal interrupts epoll_wait" {
+	contract 1 epoll w02-interrupted
+}
+
+# contract: W02
+@test "the socket added to a set in which a thread sleeps" {
+	contract 2 epoll w02-added-while-asleep
+}
+
 # contract: W03
 @test "no wake-up is lost and none is for nothing" {
 	contract 3 wait w03-ping-pong
