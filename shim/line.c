@@ -9,31 +9,77 @@ static const char pairs[] = "0001020304050607080910111213141516171819"
 			    "4041424344454647484950515253545556575859"
 			    "6061626364656667686970717273747576777879"
 			    "8081828384858687888990919293949596979899";
+#define DIGITS_MAX 20 /* of 2^64 - 1 */
+
 static const char hex_digits[] = "0123456789abcdef";
 
-/* Writes the number so that it ends before `end`; returns its first digit. */
-static char *digits_before(char *end, uint64_t value)
+/* As much as there is room for. */
+void line_put_cut(struct line *line, const char *bytes)
+{
+	size_t room = (size_t)(line->end - line->at);
+
+	line->cut = true;
+	memcpy(line->at, bytes, room);
+	line->at += room;
+}
+
+static int count_digits(uint64_t value)
+{
+	static const uint64_t powers[DIGITS_MAX] = {
+		0,
+		10,
+		100,
+		1000,
+		10000,
+		100000,
+		1000000,
+		10000000,
+		100000000,
+		1000000000,
+		10000000000,
+		100000000000,
+		1000000000000,
+		10000000000000,
+		100000000000000,
+		1000000000000000,
+		10000000000000000,
+		100000000000000000,
+		1000000000000000000,
+		10000000000000000000u,
+	};
+	/* log10(2) is about 1233 / 4096 */
+	int guess = (64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+
+	return guess + (value >= powers[guess]);
+}
+
+/* Writes the number's digits so that the last one is before `end`. */
+static void put_digits(char *end, uint64_t value)
 {
 	while (value >= 100) {
 		end -= 2;
 		memcpy(end, pairs + 2 * (value % 100), 2);
 		value /= 100;
 	}
-	if (value >= 10) {
-		end -= 2;
-		memcpy(end, pairs + 2 * value, 2);
-	} else {
-		*--end = (char)('0' + value);
-	}
-	return end;
+	if (value >= 10)
+		memcpy(end - 2, pairs + 2 * value, 2);
+	else
+		end[-1] = (char)('0' + value);
 }
 
 void line_unsigned(struct line *line, uint64_t value)
 {
-	char digits[20];
-	char *first = digits_before(digits + sizeof(digits), value);
+	int count = count_digits(value);
+	char digits[DIGITS_MAX];
 
-	line_put(line, first, (size_t)(digits + sizeof(digits) - first));
+	/* in place: a copy would have to wait for the bytes just written */
+	if (line->end - line->at >= count) {
+		line->at += count;
+		put_digits(line->at, value);
+	} else {
+		put_digits(digits + count, value);
+		line_put(line, digits, (size_t)count);
+	}
 }
 
 void line_signed(struct line *line, int64_t value)
@@ -58,16 +104,15 @@ void line_hex(struct line *line, uint64_t value)
 	line_put(line, first, (size_t)(digits + sizeof(digits) - first));
 }
 
-void line_padded(struct line *line, uint64_t value, int digits)
+void digits_padded(char *to, uint64_t value, int digits)
 {
-	char buf[20];
-	char *end = buf + sizeof(buf);
-
-	for (int i = 0; i < digits; i++) {
-		*--end = (char)('0' + value % 10);
-		value /= 10;
+	for (char *end = to + digits; end > to; value /= 100) {
+		end -= 2;
+		if (end < to)
+			*to = (char)('0' + value % 10);
+		else
+			memcpy(end, pairs + 2 * (value % 100), 2);
 	}
-	line_put(line, end, (size_t)digits);
 }
 
 static int64_t take_signed(const char *length, va_list *args)
@@ -222,6 +267,10 @@ static size_t encode(char *ret, const unsigned char *s, size_t count, size_t *ta
 	size_t length = utf8_length(s, count);
 
 	*taken = length ? length : 1;
+	if (is_plain(s[0])) {
+		ret[0] = (char)s[0];
+		return 1;
+	}
 	if (length == 2 && s[0] == 0xc2 && s[1] < 0xa0) /* C1 controls move cursors too */
 		return escape(ret, s[1], true, quoting);
 	if (length <= 1)
@@ -230,26 +279,54 @@ static size_t encode(char *ret, const unsigned char *s, size_t count, size_t *ta
 	return length;
 }
 
+/* Eight bytes at once; may take some that are plain for special, never the other way round. */
+static bool are_plain(const unsigned char *s)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t bytes, quotes, slashes, deletes;
+
+	memcpy(&bytes, s, sizeof(bytes));
+	quotes = bytes ^ (ones * '"');
+	slashes = bytes ^ (ones * '\\');
+	deletes = bytes ^ (ones * 0x7f);
+	return !((bytes | (bytes - ones * 0x20) | (quotes - ones) | (slashes - ones) |
+		  (deletes - ones)) &
+		 tops);
+}
+
+/* Copies what needs no escape from the front, at most `most` bytes. Returns how many. */
+static size_t put_plain(struct line *line, const unsigned char *s, size_t most)
+{
+	char *to = line->at;
+	size_t i = 0;
+
+	for (; i + 8 <= most && are_plain(s + i); i += 8)
+		memcpy(to + i, s + i, 8);
+	for (; i < most && is_plain(s[i]); i++)
+		to[i] = (char)s[i];
+	line->at = to + i;
+	return i;
+}
+
 void line_quote(struct line *line, const char *bytes, size_t count, size_t budget,
 		enum line_quoting quoting)
 {
 	static const char ellipsis[] = "\xe2\x80\xa6";
 	const size_t mark = sizeof(ellipsis) - 1;
 	const unsigned char *s = (const unsigned char *)bytes;
-	char *start = line->at, *fit = start; /* fit: where the ellipsis still has room */
-	size_t room = (size_t)(line->end - line->at);
+	char *start = line->at, *fit; /* fit: where the ellipsis still has room */
+	size_t room = (size_t)(line->end - line->at), i, taken;
 
 	if (budget > room)
 		budget = room;
-	for (size_t i = 0, taken; i < count; i += taken) {
+	i = put_plain(line, s,
+		      budget <= mark ? 0 : (count < budget - mark ? count : budget - mark));
+	fit = line->at;
+	for (; i < count; i += taken) {
 		char shown[8];
-		size_t length = 1, used = (size_t)(line->at - start);
+		size_t length = encode(shown, s + i, count - i, &taken, quoting);
+		size_t used = (size_t)(line->at - start);
 
-		taken = 1;
-		if (__builtin_expect(is_plain(s[i]), 1))
-			shown[0] = (char)s[i];
-		else
-			length = encode(shown, s + i, count - i, &taken, quoting);
 		if (used + mark <= budget)
 			fit = line->at;
 		if (used + length > budget) {

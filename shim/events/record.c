@@ -39,24 +39,18 @@ static struct date date_of(uint64_t days)
 void record_time(struct line *line, const struct timespec *when, int fraction_digits)
 {
 	uint64_t seconds = when->tv_sec > 0 ? (uint64_t)when->tv_sec : 0;
-	uint64_t fraction = (uint64_t)when->tv_nsec;
 	struct date date = date_of(seconds / 86400);
 
-	for (int digits = fraction_digits; digits < 9; digits++)
-		fraction /= 10;
-	line_padded(line, date.year, 4);
-	line_char(line, '-');
-	line_padded(line, date.month, 2);
-	line_char(line, '-');
-	line_padded(line, date.day, 2);
-	line_char(line, 'T');
-	line_padded(line, seconds / 3600 % 24, 2);
-	line_char(line, ':');
-	line_padded(line, seconds / 60 % 60, 2);
-	line_char(line, ':');
-	line_padded(line, seconds % 60, 2);
-	line_char(line, '.');
-	line_padded(line, fraction, fraction_digits);
+	char shown[] = "0000-00-00T00:00:00.000000000";
+
+	digits_padded(shown, date.year, 4);
+	digits_padded(shown + 5, date.month, 2);
+	digits_padded(shown + 8, date.day, 2);
+	digits_padded(shown + 11, seconds / 3600 % 24, 2);
+	digits_padded(shown + 14, seconds / 60 % 60, 2);
+	digits_padded(shown + 17, seconds % 60, 2);
+	digits_padded(shown + 20, (uint64_t)when->tv_nsec, 9);
+	line_put(line, shown, 20 + (size_t)fraction_digits);
 	line_char(line, 'Z');
 }
 
@@ -68,6 +62,14 @@ bool record_address(struct line *line, const struct sockaddr *address, uint16_t 
 
 	if (!address_of(address, &parsed, ret_port))
 		return false;
+	if (address_is_v4(parsed)) { /* the usual case, in few instructions */
+		for (int shift = 24; shift >= 0; shift -= 8) {
+			line_unsigned(line, parsed.low >> shift & 0xff);
+			if (shift)
+				line_char(line, '.');
+		}
+		return true;
+	}
 	text_address(&text, parsed);
 	line_put(line, buf, text.length);
 	return true;

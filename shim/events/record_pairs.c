@@ -10,8 +10,10 @@ struct pairs {
 	int depth;
 };
 
-/* Inlined, so that the names' lengths are known when compiled. */
-static inline __attribute__((always_inline)) void key(struct pairs *pairs, const char *name)
+/* For the functions that take a name: its length is known when compiled. */
+#define INLINED static inline __attribute__((always_inline))
+
+INLINED void key(struct pairs *pairs, const char *name)
 {
 	struct line *line = pairs->line;
 
@@ -49,19 +51,19 @@ static void object_end(struct pairs *pairs)
 	pairs->depth--;
 }
 
-static void number(struct pairs *pairs, const char *name, uint64_t value)
+INLINED void number(struct pairs *pairs, const char *name, uint64_t value)
 {
 	key(pairs, name);
 	line_unsigned(pairs->line, value);
 }
 
-static void signed_number(struct pairs *pairs, const char *name, int64_t value)
+INLINED void signed_number(struct pairs *pairs, const char *name, int64_t value)
 {
 	key(pairs, name);
 	line_signed(pairs->line, value);
 }
 
-static void number_if_set(struct pairs *pairs, const char *name, int64_t value)
+INLINED void number_if_set(struct pairs *pairs, const char *name, int64_t value)
 {
 	if (value >= 0)
 		number(pairs, name, (uint64_t)value);
@@ -90,26 +92,48 @@ static void value_string(struct pairs *pairs, const char *bytes, size_t count, s
 		line_char(pairs->line, '"');
 }
 
-static void string(struct pairs *pairs, const char *name, const char *value, size_t budget)
+static __attribute__((noinline)) void bounded_string(struct pairs *pairs, const char *value,
+						     size_t budget)
 {
-	if (!value)
-		return;
-	key(pairs, name);
 	/* what is longer than its budget is cut anyway: no need to know how much longer */
 	value_string(pairs, value, strnlen(value, budget + 1), budget);
 }
 
-static void address(struct pairs *pairs, const char *name, const char *port_name,
-		    const struct sockaddr *sockaddr)
+INLINED void string(struct pairs *pairs, const char *name, const char *value, size_t budget)
 {
-	char buf[48];
-	struct line shown;
+	if (!value)
+		return;
+	key(pairs, name);
+	bounded_string(pairs, value, budget);
+}
+
+/* For words of ours, which need no quoting. */
+INLINED void word(struct pairs *pairs, const char *name, const char *value)
+{
+	key(pairs, name);
+	if (pairs->json)
+		line_char(pairs->line, '"');
+	line_string(pairs->line, value);
+	if (pairs->json)
+		line_char(pairs->line, '"');
+}
+
+INLINED void address(struct pairs *pairs, const char *name, const char *port_name,
+		     const struct sockaddr *sockaddr)
+{
+	struct line *line = pairs->line;
+	char *before = line->at;
 	uint16_t port;
 
-	line_open(&shown, buf, sizeof(buf));
-	if (!record_address(&shown, sockaddr, &port))
+	key(pairs, name);
+	if (pairs->json)
+		line_char(line, '"');
+	if (!record_address(line, sockaddr, &port)) {
+		line->at = before;
 		return;
-	string(pairs, name, line_done(&shown), sizeof(buf));
+	}
+	if (pairs->json)
+		line_char(line, '"');
 	number(pairs, port_name, port);
 }
 
@@ -121,8 +145,7 @@ static void association(struct pairs *pairs, const struct event *event)
 	number_if_set(pairs, "sctp.ppid", event->ppid);
 	if (event->assoc_id < 0 && !event->peer && !event->local)
 		return;
-	key(pairs, "network.transport");
-	value_string(pairs, "sctp", 4, BUDGET_NAME);
+	word(pairs, "network.transport", "sctp");
 	address(pairs, "network.local.address", "network.local.port", event->local);
 	address(pairs, "network.peer.address", "network.peer.port", event->peer);
 }
@@ -134,14 +157,13 @@ static void verdict(struct pairs *pairs, const struct record *record)
 
 	if (event->kind == EVENT_DECISION || event->kind == EVENT_PEEL) {
 		if (record->settings->policy)
-			string(pairs, "policy.hash", policy_hash(record->settings->policy),
-			       BUDGET_NAME);
+			word(pairs, "policy.hash", policy_hash(record->settings->policy));
 	}
 	string(pairs, "rule", event->rule, BUDGET_RULE);
 	if (event->rule_index >= 0)
 		number(pairs, "rule.index", (uint64_t)event->rule_index + 1);
 	if (event->kind == EVENT_DECISION || event->kind == EVENT_PEEL)
-		string(pairs, "mode", modes[record->settings->mode], BUDGET_NAME);
+		word(pairs, "mode", modes[record->settings->mode]);
 	string(pairs, "verdict", event->verdict, BUDGET_NAME);
 	string(pairs, "reason", event->reason, BUDGET_PROSE);
 	if (event->kind == EVENT_CALL)
@@ -268,15 +290,15 @@ static void start(struct pairs *pairs, const struct record *record)
 {
 	struct setting setting;
 
-	string(pairs, "version", SCTPEEL_VERSION, BUDGET_NAME);
+	word(pairs, "version", SCTPEEL_VERSION);
 	arguments(pairs, record);
 	if (record->settings->policy)
-		string(pairs, "policy.hash", policy_hash(record->settings->policy), BUDGET_NAME);
+		word(pairs, "policy.hash", policy_hash(record->settings->policy));
 	object(pairs, "config");
 	for (unsigned int i = 0; settings_item(record->settings, i, &setting); i++) {
 		object(pairs, setting.name);
 		setting_value(pairs, &setting);
-		string(pairs, "from", setting.from_env ? "env" : "default", BUDGET_NAME);
+		word(pairs, "from", setting.from_env ? "env" : "default");
 		object_end(pairs);
 	}
 	object_end(pairs);
@@ -305,7 +327,7 @@ static void head(struct pairs *pairs, const struct record *record)
 		line_char(pairs->line, '"');
 	number(pairs, "mono_ns", record->mono_ns);
 	number(pairs, "seq", record->seq);
-	string(pairs, "event", event_names[record->event->kind], BUDGET_NAME);
+	word(pairs, "event", event_names[record->event->kind]);
 	signed_number(pairs, "pid", record->pid);
 	signed_number(pairs, "tid", record->tid);
 	string(pairs, "program", record->settings->program, BUDGET_PROGRAM);

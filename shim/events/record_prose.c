@@ -113,7 +113,7 @@ static void effect(struct line *line, const struct event *event)
 		line_format(line, " %lld bytes waiting", (long long)event->effect.queued);
 }
 
-static void details(struct line *line, const struct event *event)
+static void outcome(struct line *line, const struct event *event)
 {
 	if (event->kind != EVENT_CALL && event->state) {
 		line_string(line, " = ");
@@ -123,6 +123,10 @@ static void details(struct line *line, const struct event *event)
 		line_format(line, " = %lld bytes", (long long)event->bytes);
 	if (event->has_flags)
 		line_format(line, " flags 0x%x", event->flags);
+}
+
+static void details(struct line *line, const struct event *event)
+{
 	if (event->by) {
 		line_string(line, " by ");
 		quoted(line, event->by, BUDGET_NAME);
@@ -217,8 +221,9 @@ void record_prose(const struct record *record, struct line *line)
 		error(line, record->lost_error);
 	} else {
 		subject(line, event);
-		verdict(line, record);
+		outcome(line, event);
 		effect(line, event);
+		verdict(line, record);
 		details(line, event);
 	}
 }
