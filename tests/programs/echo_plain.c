@@ -23,7 +23,7 @@ int main(int argc, char **argv)
 	static char message[65536];
 	unsigned long instructions = 0;
 	size_t have = 0;
-	int fd, option;
+	int fd, option, one = 1;
 
 	while ((option = getopt(argc, argv, "w:")) == 'w')
 		instructions = strtoul(optarg, NULL, 10);
@@ -35,6 +35,7 @@ int main(int argc, char **argv)
 
 	fd = socket(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP);
 	if (fd < 0 || setsockopt(fd, IPPROTO_SCTP, SCTP_EVENTS, &events, sizeof(events)) ||
+	    setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &one, sizeof(one)) ||
 	    bind(fd, (struct sockaddr *)&here, sizeof(here)) || listen(fd, 100)) {
 		perror("echo_plain");
 		return 1;

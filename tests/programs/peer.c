@@ -6,7 +6,6 @@
  * comes back is compared byte by byte with what must have been sent. At the end each association
  * is shut down, and that has to succeed on both sides. One line a peer; the exit status is 0 if
  * all are well. */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
