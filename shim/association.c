@@ -162,7 +162,7 @@ void association_free(struct associations *all, struct association *association)
 bool peer_address_from(struct peer_address *ret, const struct sockaddr *addr, socklen_t len)
 {
 	memset(ret, 0, sizeof(*ret));
-	if (!addr || len < sizeof(addr->sa_family))
+	if (nowhere(addr) || len < sizeof(addr->sa_family))
 		return false;
 	if (addr->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
 		struct sockaddr_in in;

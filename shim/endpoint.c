@@ -80,6 +80,16 @@ static bool pin(struct endpoint *endpoint)
 	return false;
 }
 
+struct endpoint *endpoint_pin(struct endpoint *endpoint)
+{
+	if (!pin(endpoint))
+		return NULL;
+	if (__atomic_load_n(&endpoint->numbers, __ATOMIC_ACQUIRE) > 0)
+		return endpoint;
+	endpoint_leave_slow(endpoint);
+	return NULL;
+}
+
 /* The last pin is gone: no thread can see the record any more, its memory may be another's. */
 static void empty(struct endpoint *endpoint)
 {
@@ -274,6 +284,14 @@ static void end(struct endpoint *endpoint)
 	endpoint_leave_slow(endpoint);
 }
 
+static int another_number(uintptr_t word)
+{
+	for (int fd = 0; fd < fdtable_end(); fd++)
+		if (fdtable_get(fd) == word)
+			return fd;
+	return -1;
+}
+
 uintptr_t endpoint_closing(int fd)
 {
 	uintptr_t word = fdtable_get(fd);
@@ -297,6 +315,8 @@ void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes)
 
 		if (__atomic_sub_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL) == 0)
 			end(endpoint);
+		else if (endpoint->number == fd)
+			endpoint->number = another_number(word);
 	} else if (fd_kind(word) == FD_SET) {
 		epollset_closed(fd_object(word));
 	}

@@ -33,7 +33,7 @@ struct endpoint {
 	struct associations associations;
 	void *policy_state;
 	int family;
-	int number; /* the number it was opened under, for events */
+	int number; /* one of its numbers */
 	struct peer_address local; /* family 0: unknown */
 
 	/* what the program has set, as far as we must know; atomic */
@@ -73,6 +73,8 @@ struct endpoint {
  * -1, so that the call on it answers EBADF as it would without us. errno is kept.
  */
 struct endpoint *endpoint_enter_slow(int *fd, bool probe);
+/* Pins a record met elsewhere than in the table; NULL when its last number is gone. */
+struct endpoint *endpoint_pin(struct endpoint *endpoint);
 void endpoint_leave_slow(struct endpoint *endpoint);
 
 /* For calls that a one-to-many socket may first be met in: asks about numbers not known yet. */

@@ -2,22 +2,25 @@
 #include "epollset.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/auxv.h>
 
 #include "fanin.h"
+#include "hidden.h"
 #include "pool.h"
 #include "source_queue.h"
 
 enum { INPUT = EPOLLIN | EPOLLRDNORM };
 /* How the program wants to be told; holds for both entries. */
-static const uint32_t MANNER = EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
+static const uint32_t MANNER = (uint32_t)EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
 
 /* One registration of the program. */
 struct registration {
 	struct registration *next_of_set, *next_of_endpoint;
 	struct epollset *set;
 	struct endpoint *endpoint;
+	int hub __attribute__((aligned(8))); /* a copy of the hub's number, -1: the endpoint's own */
 	int fd, epfd;
 	uint32_t events;   /* as the program asked */
 	epoll_data_t data; /* as the program gave it */
@@ -66,12 +69,16 @@ static struct epollset *set_of(int epfd, bool make)
 	return set;
 }
 
-static struct registration *find(const struct epollset *set, int fd)
+/* The kernel's key is description and number; a closed number may be registered still. */
+static struct registration *find(const struct epollset *set, const struct endpoint *endpoint,
+				 int fd)
 {
 	struct registration *registration;
 
-	for (registration = set ? set->first : NULL; registration && registration->fd != fd;)
-		registration = registration->next_of_set;
+	for (registration = set ? set->first : NULL; registration;
+	     registration = registration->next_of_set)
+		if (registration->fd == fd && registration->endpoint == endpoint)
+			break;
 	return registration;
 }
 
@@ -87,6 +94,7 @@ static void unlink_registration(struct registration *registration)
 		at = &(*at)->next_of_endpoint;
 	*at = registration->next_of_endpoint;
 	registration->tag = 0;
+	hidden_close(&registration->hub);
 	pool_give(&registrations, registration);
 }
 
@@ -106,9 +114,16 @@ static uint32_t originals(const struct registration *registration)
 				    : registration->events;
 }
 
+/* An epoll set in an epoll set cannot be EPOLLEXCLUSIVE (fs/eventpoll.c): all are woken then. */
 static uint32_t hubs(const struct registration *registration)
 {
-	return (registration->events & INPUT ? EPOLLIN : 0) | (registration->events & MANNER);
+	return (registration->events & INPUT ? EPOLLIN : 0) |
+	       (registration->events & MANNER & ~(uint32_t)EPOLLEXCLUSIVE);
+}
+
+static int hub_of(const struct registration *registration)
+{
+	return registration->hub >= 0 ? registration->hub : registration->endpoint->hub;
 }
 
 static int put_hub(struct registration *registration, int op)
@@ -119,8 +134,24 @@ static int put_hub(struct registration *registration, int op)
 		errno = fault;
 		return -1;
 	}
-	return ctl(registration->epfd, op, registration->endpoint->hub, hubs(registration),
+	return ctl(registration->epfd, op, hub_of(registration), hubs(registration),
 		   registration->tag + 1);
+}
+
+/* The endpoint is in the set under another number already: so must its hub be. */
+static int add_hub(struct registration *registration)
+{
+	int copy;
+
+	if (put_hub(registration, EPOLL_CTL_ADD) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	copy = libc.fcntl(registration->endpoint->hub, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0)
+		return -1;
+	hidden_adopt(copy, &registration->hub);
+	return put_hub(registration, EPOLL_CTL_ADD);
 }
 
 /* Two entries, the hub's first: should it fail, the original's is as without us. */
@@ -139,6 +170,7 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 	registration->set = set;
 	registration->endpoint = endpoint;
 	registration->fd = fd;
+	registration->hub = -1;
 	registration->epfd = epfd;
 	registration->events = event->events;
 	registration->data = event->data;
@@ -150,7 +182,7 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 		pool_give(&registrations, registration);
 		return ret;
 	}
-	if (put_hub(registration, EPOLL_CTL_ADD) < 0) {
+	if (add_hub(registration) < 0) {
 		registration->on_hub = false;
 		ctl(epfd, EPOLL_CTL_MOD, fd, originals(registration), registration->tag);
 		/* what is peeled off now would never wake this set */
@@ -187,8 +219,7 @@ static int drop(struct registration *registration)
 	if (ret < 0)
 		return ret;
 	if (registration->on_hub)
-		libc.epoll_ctl(registration->epfd, EPOLL_CTL_DEL, registration->endpoint->hub,
-			       NULL);
+		libc.epoll_ctl(registration->epfd, EPOLL_CTL_DEL, hub_of(registration), NULL);
 	unlink_registration(registration);
 	return 0;
 }
@@ -198,10 +229,10 @@ int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epo
 	struct registration *registration;
 	int ret;
 
-	if (fanin_hub(endpoint, fd) < 0 || (!event && op != EPOLL_CTL_DEL) ||
+	if (fanin_hub(endpoint, fd) < 0 || (nowhere(event) && op != EPOLL_CTL_DEL) ||
 	    !lock_take(&sets_lock))
 		return libc.epoll_ctl(epfd, op, fd, event);
-	registration = find(set_of(epfd, false), fd);
+	registration = find(set_of(epfd, false), endpoint, fd);
 	if (op == EPOLL_CTL_ADD && !registration)
 		ret = add(endpoint, epfd, fd, event);
 	else if (op == EPOLL_CTL_MOD && registration)
@@ -223,7 +254,7 @@ struct found {
 	int fd, epfd;
 	uint32_t events;
 	epoll_data_t data;
-	bool is_hub, told;
+	bool is_hub, on_hub, told;
 };
 
 static bool look_up(const struct epollset *set, uint64_t tag, struct found *ret)
@@ -244,6 +275,7 @@ static bool look_up(const struct epollset *set, uint64_t tag, struct found *ret)
 			.events = registration->events,
 			.data = registration->data,
 			.is_hub = tag & 1,
+			.on_hub = registration->on_hub,
 		};
 	lock_release(&sets_lock);
 	return registration != NULL;
@@ -264,22 +296,51 @@ static bool tell_once(const struct found *found)
 	if (ret && found->is_hub && (originals(registration) & ~MANNER))
 		ctl(found->epfd, EPOLL_CTL_MOD, found->fd, EPOLLONESHOT, registration->tag);
 	if (ret && !found->is_hub && registration->on_hub)
-		ctl(found->epfd, EPOLL_CTL_MOD, registration->endpoint->hub, EPOLLONESHOT,
+		ctl(found->epfd, EPOLL_CTL_MOD, hub_of(registration), EPOLLONESHOT,
 		    registration->tag + 1);
 	lock_release(&sets_lock);
 	return ret;
 }
 
-/* The hub is readable: for whom, and is it anything that the program may see? */
-static uint32_t input(const struct found *found)
+/* Is there anything to be received that the program may see? Only where it asked for input. */
+static uint32_t input(struct endpoint *endpoint, const struct found *found)
 {
-	int fd = found->fd;
-	ENTER_KNOWN(endpoint, fd);
-
-	if (endpoint != found->endpoint ||
-	    !fanin_readable(endpoint, fd, endpoint->nonblock))
+	if (!(found->events & INPUT) ||
+	    !fanin_readable(endpoint, endpoint->number, endpoint->nonblock))
 		return 0;
 	return found->events & INPUT;
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd poll = {.fd = fd, .events = POLLIN};
+
+	return libc.poll(&poll, 1, 0) > 0;
+}
+
+/*
+ * One entry of the kernel's tells of input, the other of all else; the program is told all at once,
+ * as by one socket. (The bits of epoll are those of poll.)
+ */
+static uint32_t all_events(const struct found *found, uint32_t events)
+{
+	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) =
+		endpoint_pin(found->endpoint);
+	uint32_t others = found->events & ~(uint32_t)INPUT & ~MANNER & 0xffff;
+
+	if (!endpoint)
+		return 0;
+	if (found->is_hub) {
+		struct pollfd poll = {.fd = endpoint->number, .events = (short)others};
+
+		events = input(endpoint, found);
+		if (events && others && libc.poll(&poll, 1, 0) > 0)
+			events |= (uint32_t)(unsigned short)poll.revents &
+				  (others | (uint32_t)(EPOLLERR | EPOLLHUP));
+	} else if (found->on_hub && is_readable(endpoint->hub)) {
+		events |= input(endpoint, found);
+	}
+	return events;
 }
 
 /* A wake-up by the hub that came to nothing must arm an EPOLLONESHOT entry again. */
@@ -315,8 +376,7 @@ static int translate(const struct epollset *set, struct epoll_event *events, int
 		struct found found;
 
 		if (look_up(set, event.data.u64, &found)) {
-			if (found.is_hub)
-				event.events = input(&found);
+			event.events = all_events(&found, event.events);
 			if (event.events == 0) {
 				rearm(&found);
 				continue;
@@ -338,6 +398,11 @@ static int translate(const struct epollset *set, struct epoll_event *events, int
 		events[out++] = event;
 	}
 	return out;
+}
+
+int epollset_woken(struct epollset *set, struct epoll_event *events, int n)
+{
+	return translate(set, events, n);
 }
 
 static uint64_t to_ns(const struct timespec *time)
@@ -424,10 +489,8 @@ static void move_one(struct endpoint *endpoint)
 			libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, moving.from, NULL);
 		}
 	}
-	if (&endpoint->hub != moving.slot)
-		return;
 	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint) {
-		if (!r->on_hub)
+		if (!r->on_hub || hub_of(r) != moving.from)
 			continue;
 		ctl(r->epfd, EPOLL_CTL_ADD, moving.to, hubs(r), r->tag + 1);
 		libc.epoll_ctl(r->epfd, EPOLL_CTL_DEL, moving.from, NULL);

@@ -18,6 +18,8 @@ int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epo
 /* All the waits. timeout NULL: for ever. `set` is pinned by the caller's descriptor. */
 int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
 		  const struct timespec *timeout, const sigset_t *mask);
+/* What a wait brought that began before `set` had endpoints in it. Returns how many are left. */
+int epollset_woken(struct epollset *set, struct epoll_event *events, int n);
 /* `to` is another number of the set. */
 void epollset_duplicated(struct epollset *set, int to);
 void epollset_closed(struct epollset *set);

@@ -372,10 +372,6 @@ static int wait_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline
 	struct pollfd wait;
 	int ret;
 
-	if (not_connected(endpoint, fd)) {
-		errno = ENOTCONN;
-		return -1;
-	}
 	if (timeout) {
 		uint64_t now = now_ns();
 
@@ -402,6 +398,7 @@ static int wait_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline
 
 ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
 {
+	bool asleep = false; /* one that sleeps already sleeps on when the last association ends */
 	uint64_t deadline = 0;
 
 	if (flags & MSG_ERRQUEUE)
@@ -415,6 +412,11 @@ ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int
 			errno = EAGAIN;
 			return -1;
 		}
+		if (!asleep && not_connected(endpoint, fd)) {
+			errno = ENOTCONN;
+			return -1;
+		}
+		asleep = true;
 		if (wait_for_source(endpoint, fd, &deadline) < 0)
 			return -1;
 	}

@@ -46,6 +46,12 @@ void libc_resolve(void);
 /* CLOCK_MONOTONIC in nanoseconds. Async-signal-safe. */
 uint64_t now_ns(void);
 
+/*
+ * Nothing can be mapped below vm.mmap_min_addr (64 KiB): a pointer there, NULL with an offset or a
+ * small number, is the kernel's to answer with EFAULT, not ours to follow.
+ */
+#define nowhere(pointer) ((uintptr_t)(pointer) < 65536)
+
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

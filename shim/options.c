@@ -82,7 +82,7 @@ static struct association *find(struct endpoint *endpoint, const struct option *
 	struct association *ret = NULL;
 	struct peer_address address;
 
-	if (!has_id(option, len) || !value)
+	if (!has_id(option, len))
 		return NULL;
 	if (id_of(option, value) > SCTP_ALL_ASSOC)
 		ret = peeled_by_id(endpoint, id_of(option, value));
@@ -153,7 +153,7 @@ static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *val
 	int ret;
 
 	/* the kernel takes no less, and says so (net/sctp/socket.c:sctp_getsockopt_peeloff) */
-	if (*len < size || !value)
+	if (*len < size || nowhere(value))
 		return libc.getsockopt(fd, SOL_SCTP, name, value, len);
 	memcpy(&arg, value, size);
 	ret = peel_for_program(endpoint, fd, arg.p_arg.associd, name, arg.flags);
@@ -170,7 +170,7 @@ int options_get(struct endpoint *endpoint, int fd, int level, int name, void *va
 {
 	int ret;
 
-	if (level != SOL_SCTP || !len)
+	if (level != SOL_SCTP || nowhere(len) || nowhere(value))
 		return libc.getsockopt(fd, level, name, value, len);
 	switch (name) {
 	case SCTP_SOCKOPT_PEELOFF:
@@ -280,7 +280,7 @@ static int set_rcvinfo(struct endpoint *endpoint, int fd, const void *value, soc
 {
 	int on = 1, wants, ret;
 
-	if (len < sizeof(int) || !value)
+	if (len < sizeof(int))
 		return libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, value, len);
 	ret = libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on));
 	if (ret == 0) {
@@ -327,7 +327,7 @@ static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *val
 	const struct option *option = option_find(SOL_SCTP, name);
 	int ret;
 
-	if (has_id(option, len) && value) {
+	if (has_id(option, len)) {
 		sctp_assoc_t id = id_of(option, value);
 
 		if (name == SCTP_EVENT && id <= SCTP_ALL_ASSOC && id >= 0)
@@ -370,6 +370,8 @@ int options_set(struct endpoint *endpoint, int fd, int level, int name, const vo
 {
 	int ret;
 
+	if (nowhere(value) && len > 0)
+		return libc.setsockopt(fd, level, name, value, len);
 	if (level != SOL_SCTP) {
 		ret = set_on_socket(endpoint, fd, level, name, value, len);
 	} else if (name == SCTP_EVENTS) {

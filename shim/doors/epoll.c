@@ -48,12 +48,20 @@ static int our_wait(struct epollset *set, int epfd, struct epoll_event *events, 
 	return epollset_wait(set, epfd, events, maxevents, timeout < 0 ? NULL : &time, mask);
 }
 
+/* The first endpoint may have joined the set while we slept in it. */
+static int woken(int epfd, struct epoll_event *events, int n)
+{
+	struct epollset *set = set_of(epfd);
+
+	return unlikely(set && n > 0) ? epollset_woken(set, events, n) : n;
+}
+
 int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
 {
 	struct epollset *set = set_of(epfd);
 
 	return set ? our_wait(set, epfd, events, maxevents, timeout, NULL)
-		   : libc.epoll_wait(epfd, events, maxevents, timeout);
+		   : woken(epfd, events, libc.epoll_wait(epfd, events, maxevents, timeout));
 }
 
 int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout,
@@ -62,7 +70,8 @@ int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout
 	struct epollset *set = set_of(epfd);
 
 	return set ? our_wait(set, epfd, events, maxevents, timeout, mask)
-		   : libc.epoll_pwait(epfd, events, maxevents, timeout, mask);
+		   : woken(epfd, events,
+			   libc.epoll_pwait(epfd, events, maxevents, timeout, mask));
 }
 
 int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
@@ -71,5 +80,6 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 	struct epollset *set = set_of(epfd);
 
 	return set ? epollset_wait(set, epfd, events, maxevents, timeout, mask)
-		   : libc.epoll_pwait2(epfd, events, maxevents, timeout, mask);
+		   : woken(epfd, events,
+			   libc.epoll_pwait2(epfd, events, maxevents, timeout, mask));
 }

@@ -29,11 +29,16 @@ static ssize_t receive_name(struct endpoint *endpoint, int fd, void *buf, size_t
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t ret;
 
-	if (addr && addrlen) {
+	if (addr && !nowhere(addr) && !nowhere(addrlen)) {
 		msg.msg_name = addr;
 		msg.msg_namelen = *addrlen;
 	}
 	ret = fanin_receive(endpoint, fd, &msg, flags);
+	if (ret >= 0 && addr && !msg.msg_name) {
+		/* the kernel looks for the room only after it has taken the message */
+		errno = EFAULT;
+		return -1;
+	}
 	if (ret >= 0 && msg.msg_name)
 		*addrlen = msg.msg_namelen;
 	return ret;
@@ -43,7 +48,8 @@ static __attribute__((noinline)) ssize_t our_recvmsg(int fd, struct msghdr *msg,
 {
 	ENTER(endpoint, fd);
 
-	return endpoint ? fanin_receive(endpoint, fd, msg, flags) : libc.recvmsg(fd, msg, flags);
+	return endpoint && !nowhere(msg) ? fanin_receive(endpoint, fd, msg, flags)
+					 : libc.recvmsg(fd, msg, flags);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
@@ -92,7 +98,7 @@ int recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags, struct t
 		return libc.recvmmsg(fd, vec, vlen, flags, timeout);
 	ENTER(endpoint, fd);
 
-	return endpoint ? receive_many(endpoint, fd, vec, vlen, flags, timeout)
+	return endpoint && !nowhere(vec) ? receive_many(endpoint, fd, vec, vlen, flags, timeout)
 			: libc.recvmmsg(fd, vec, vlen, flags, timeout);
 }
 
@@ -194,7 +200,7 @@ ssize_t readv(int fd, const struct iovec *iov, int iovcnt)
 	PASS(fd, libc.readv(fd, iov, iovcnt));
 	ENTER_KNOWN(endpoint, fd);
 
-	return endpoint && iovcnt <= IOV_MAX && reads_something(iov, iovcnt)
+	return endpoint && !nowhere(iov) && iovcnt <= IOV_MAX && reads_something(iov, iovcnt)
 		       ? receive(endpoint, fd, iov, (size_t)iovcnt, 0)
 		       : libc.readv(fd, iov, iovcnt);
 }
@@ -204,7 +210,7 @@ static ssize_t our_preadv2(int fd, const struct iovec *iov, int iovcnt, off64_t 
 {
 	ENTER_KNOWN(endpoint, fd);
 
-	if (!endpoint || offset != -1 || iovcnt > IOV_MAX || !reads_something(iov, iovcnt))
+	if (!endpoint || nowhere(iov) || offset != -1 || iovcnt > IOV_MAX || !reads_something(iov, iovcnt))
 		return libc.preadv64v2(fd, iov, iovcnt, offset, flags);
 	return receive(endpoint, fd, iov, (size_t)iovcnt, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
 }

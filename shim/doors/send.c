@@ -24,7 +24,7 @@ static __attribute__((noinline)) ssize_t our_sendmsg(int fd, const struct msghdr
 {
 	ENTER(endpoint, fd);
 
-	return endpoint ? routing_send(endpoint, fd, msg, flags) : libc.sendmsg(fd, msg, flags);
+	return endpoint && !nowhere(msg) ? routing_send(endpoint, fd, msg, flags) : libc.sendmsg(fd, msg, flags);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -52,7 +52,7 @@ static int our_sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flag
 {
 	ENTER(endpoint, fd);
 
-	return endpoint ? send_many(endpoint, fd, vec, vlen, flags)
+	return endpoint && !nowhere(vec) ? send_many(endpoint, fd, vec, vlen, flags)
 			: libc.sendmmsg(fd, vec, vlen, flags);
 }
 

@@ -5,6 +5,12 @@
 
 #include "readiness.h"
 
+/* What the kernel refuses as a whole is the kernel's to answer. */
+static bool concerns(struct pollfd *fds, nfds_t nfds)
+{
+	return !nowhere(fds) && nfds <= FDTABLE_SIZE && readiness_concerns(fds, nfds);
+}
+
 static struct timespec from_ms(int ms)
 {
 	return (struct timespec){ms / 1000, (long)(ms % 1000) * 1000000};
@@ -19,34 +25,34 @@ static int our_poll(struct pollfd *fds, nfds_t nfds, int timeout)
 
 int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
-	return readiness_concerns(fds, nfds) ? our_poll(fds, nfds, timeout)
-					     : libc.poll(fds, nfds, timeout);
+	return concerns(fds, nfds) ? our_poll(fds, nfds, timeout)
+				   : libc.poll(fds, nfds, timeout);
 }
 
 int __poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
-	return readiness_concerns(fds, nfds) ? our_poll(fds, nfds, timeout)
-					     : libc.__poll(fds, nfds, timeout);
+	return concerns(fds, nfds) ? our_poll(fds, nfds, timeout)
+				   : libc.__poll(fds, nfds, timeout);
 }
 
 /* More entries than the array has is libc's to punish. */
 int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t fdslen)
 {
-	if (fdslen / sizeof(*fds) < nfds || !readiness_concerns(fds, nfds))
+	if (fdslen / sizeof(*fds) < nfds || !concerns(fds, nfds))
 		return libc.__poll_chk(fds, nfds, timeout, fdslen);
 	return our_poll(fds, nfds, timeout);
 }
 
 int ppoll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *mask)
 {
-	return readiness_concerns(fds, nfds) ? readiness_poll(fds, nfds, timeout, mask)
+	return concerns(fds, nfds) ? readiness_poll(fds, nfds, timeout, mask)
 					     : libc.ppoll(fds, nfds, timeout, mask);
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
 		const sigset_t *mask, size_t fdslen)
 {
-	if (fdslen / sizeof(*fds) < nfds || !readiness_concerns(fds, nfds))
+	if (fdslen / sizeof(*fds) < nfds || !concerns(fds, nfds))
 		return libc.__ppoll_chk(fds, nfds, timeout, mask, fdslen);
 	return readiness_poll(fds, nfds, timeout, mask);
 }

@@ -60,7 +60,10 @@ static __attribute__((noinline)) int put(struct record *record)
 	return result;
 }
 
-/* Tells what was lost, before anything else is written. False when that is lost, too. */
+/*
+ * Tells what was lost, before anything else is written. False when it cannot: then the event that
+ * was to follow is lost in its place, and counted here, so that each costs one number.
+ */
 static bool tell_lost(void)
 {
 	const struct event event = EVENT_INIT(EVENT_DROP);
@@ -77,14 +80,6 @@ static bool tell_lost(void)
 	return error == 0;
 }
 
-/* A line that is not written because the one that had to come first could not be. */
-static void lose_unwritten(void)
-{
-	atomic_fetch_add(&next_seq, 1);
-	atomic_fetch_add(&counts.dropped, 1);
-	lose(1, 0);
-}
-
 static void emit(struct record *record)
 {
 	int kept = errno, cancel, error;
@@ -92,13 +87,12 @@ static void emit(struct record *record)
 	/* writing is a cancellation point; nothing of ours may be left half done */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (atomic_load_explicit(&lost, memory_order_relaxed) && events_want(EVENT_DROP) &&
-	    !tell_lost()) {
-		lose_unwritten();
-	} else {
+	    !tell_lost())
+		error = 0;
+	else
 		error = put(record);
-		if (error)
-			lose(1, error);
-	}
+	if (error)
+		lose(1, error);
 	pthread_setcancelstate(cancel, NULL);
 	errno = kept;
 }
@@ -137,6 +131,7 @@ static void emit_start(void)
 	if (length > 0) {
 		record.argv = argv;
 		record.argv_length = (size_t)length;
+		record.argv_cut = length == (ssize_t)sizeof(argv);
 	}
 	emit(&record);
 }

@@ -27,6 +27,7 @@ struct record {
 	int pid, tid;
 	const char *argv; /* start: as in /proc/self/cmdline */
 	size_t argv_length;
+	bool argv_cut;		     /* there is more */
 	const struct totals *totals; /* stop */
 	uint64_t lost;		     /* drop: how many, and the first reason */
 	int lost_error;

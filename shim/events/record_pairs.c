@@ -235,6 +235,7 @@ static void arguments(struct pairs *pairs, const struct record *record)
 	const char *argv = record->argv, *one;
 	size_t length = record->argv_length, one_length, left = BUDGET_ARGV;
 	char joined[BUDGET_ARGV + 1];
+	bool cut = false;
 
 	if (!argv)
 		return;
@@ -252,14 +253,15 @@ static void arguments(struct pairs *pairs, const struct record *record)
 	}
 	line_char(pairs->line, '[');
 	while (record_argument(&argv, &length, &one, &one_length)) {
+		cut = left < 16;
+		if (cut)
+			break;
 		if (pairs->line->at[-1] != '[')
 			line_char(pairs->line, ',');
-		if (left < 16) {
-			line_string(pairs->line, "\"\xe2\x80\xa6\"");
-			break;
-		}
 		left = argument(pairs, one, one_length, left);
 	}
+	if (cut || record->argv_cut)
+		line_string(pairs->line, ",\"\xe2\x80\xa6\"");
 	line_char(pairs->line, ']');
 }
 

@@ -148,16 +148,16 @@ static void arguments(struct line *line, const struct record *record)
 {
 	const char *argv = record->argv, *one;
 	size_t length = record->argv_length, one_length, left = BUDGET_ARGV;
+	bool cut = false;
 
 	line_string(line, " argv");
 	while (argv && record_argument(&argv, &length, &one, &one_length)) {
 		const char *before = line->at;
 		size_t used;
 
-		if (left < 16) {
-			line_string(line, " \xe2\x80\xa6");
+		cut = left < 16;
+		if (cut)
 			break;
-		}
 		line_string(line, " \"");
 		line_quote(line, one, one_length, left < BUDGET_ARGUMENT ? left : BUDGET_ARGUMENT,
 			   LINE_SHOWN);
@@ -165,6 +165,8 @@ static void arguments(struct line *line, const struct record *record)
 		used = (size_t)(line->at - before);
 		left = used < left ? left - used : 0;
 	}
+	if (cut || record->argv_cut)
+		line_string(line, " \xe2\x80\xa6");
 }
 
 /* The settings that somebody gave; the others are as the manual says. */

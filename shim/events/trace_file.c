@@ -17,6 +17,9 @@
 #include "outlet.h"
 
 #define INSPECT_NS UINT64_C(10000000) /* how long we trust what fstat said */
+#define UNSEEN_PART                                                                   \
+	64 /* of the limit: what each process may write between two looks at the size \
+	    */
 #define RETRY_NS UINT64_C(1000000000) /* between tries to open or rotate */
 
 /* Written once by trace_file_prepare, but for the pid. */
@@ -172,7 +175,7 @@ static bool is_full(size_t length)
 bool trace_file_is_due(size_t length, uint64_t now_ns)
 {
 	return now_ns - atomic_load_explicit(&inspected, memory_order_relaxed) >= INSPECT_NS ||
-	       atomic_load_explicit(&unseen, memory_order_relaxed) > origin.limit / 16 ||
+	       atomic_load_explicit(&unseen, memory_order_relaxed) > origin.limit / UNSEEN_PART ||
 	       descriptor_get() < 0 || is_full(length);
 }
 
@@ -202,19 +205,15 @@ int trace_file_tend(size_t length, uint64_t now_ns)
 
 ssize_t trace_file_write(const char *line, size_t length)
 {
-	int fd = descriptor_enter();
+	int fd = descriptor_enter(), why = atomic_load_explicit(&error, memory_order_relaxed);
 	ssize_t done;
 
-	if (fd < 0) {
-		int why = atomic_load(&error);
-
+	if (fd < 0 || (why && is_full(length)))
 		done = why ? -why : -EBADF;
-	} else if (atomic_load_explicit(&needs_hush, memory_order_relaxed)) {
+	else if (atomic_load_explicit(&needs_hush, memory_order_relaxed))
 		done = quiet_write(fd, line, length);
-	} else {
-		done = libc.write(fd, line, length);
-		done = done < 0 ? -errno : done;
-	}
+	else if ((done = libc.write(fd, line, length)) < 0)
+		done = -errno;
 	descriptor_leave();
 	if (done > 0) {
 		atomic_fetch_add_explicit(&size, (uint64_t)done, memory_order_relaxed);
