@@ -19,7 +19,12 @@
  *   reuse:N       closes descriptor N and opens the file "victim" on it
  *   fsize:N       RLIMIT_FSIZE
  *   nofile:N      RLIMIT_NOFILE
- *   chdir:PATH
+ *   chdir:PATH, mkdir:PATH
+ *   bind:PATH     a datagram receiver there; drain prints what it got, unbind ends it
+ *   unread:KIND,N emits N events in a new process whose fd 9 nobody reads (pipe, pty, stream)
+ *   closed:N      emits N events in a new process whose fd 9 is a pipe without a reader
+ *   cancel        a thread is cancelled while it emits
+ *   date:SECONDS  prints the time stamp; address:TEXT prints the address
  *   fault:SITE,N  calls fault_at N times, prints the results
  *   say:TEXT      diagnose, at each level
  *   sleep:MS
@@ -37,11 +42,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "events/events.h"
+#include "events/record.h"
 #include "libc.h"
 #include "lock.h"
 #include "settings.h"
@@ -251,8 +259,9 @@ static void steal_own(void)
 
 static void reuse(int fd)
 {
-	close(fd);
-	if (open("victim", O_WRONLY | O_CREAT, 0600) != fd)
+	int victim = open("victim", O_WRONLY | O_CREAT, 0600);
+
+	if (dup2(victim, fd) != fd)
 		fail("reuse");
 }
 
@@ -314,6 +323,139 @@ static void print_settings(void)
 	printf("{%s,\"passive\":%s}\n", buf, settings->mode == MODE_OFF ? "true" : "false");
 }
 
+static int receiver = -1;
+
+static void bind_receiver(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	receiver = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	if (bind(receiver, (struct sockaddr *)&address, sizeof(address)) < 0)
+		fail(path);
+}
+
+static void drain(int fd)
+{
+	char buf[65536];
+	ssize_t count;
+
+	while ((count = read(fd, buf, sizeof(buf))) > 0)
+		fwrite(buf, 1, (size_t)count, stdout);
+}
+
+/* Both ends: ret[0] is where a reader would be. */
+static void open_kind(const char *kind, int ret[2])
+{
+	if (strcmp(kind, "pty") == 0) {
+		ret[0] = posix_openpt(O_RDWR | O_NOCTTY);
+		if (ret[0] < 0 || grantpt(ret[0]) || unlockpt(ret[0]))
+			fail("posix_openpt");
+		ret[1] = open(ptsname(ret[0]), O_RDWR | O_NOCTTY);
+	} else if (strcmp(kind, "stream") == 0) {
+		if (socketpair(AF_UNIX, SOCK_STREAM, 0, ret))
+			fail("socketpair");
+	} else if (pipe(ret)) {
+		fail("pipe");
+	}
+}
+
+/* A process of its own, so that it finds fd 9 when it starts. What came through is printed. */
+static void with_fd9(const char *kind, const char *count, bool is_read_end_open)
+{
+	char word[32];
+	int ends[2], status;
+
+	snprintf(word, sizeof(word), "emit:%s", count);
+	open_kind(kind, ends);
+	fflush(stdout);
+	if (fork() == 0) {
+		if (ends[1] != 9)
+			dup2(ends[1], 9);
+		close(ends[0]);
+		if (ends[1] != 9)
+			close(ends[1]);
+		setenv("SCTPEEL_TRACE", "fd:9", 1);
+		alarm(20);
+		signal(SIGPIPE, SIG_DFL);
+		execl("/proc/self/exe", "events_driver", word, NULL);
+		_exit(9);
+	}
+	if (!is_read_end_open)
+		close(ends[0]);
+	if (wait(&status) < 0 || status != 0)
+		fail("the process ended badly");
+	if (is_read_end_open) {
+		fcntl(ends[0], F_SETFL, O_NONBLOCK);
+		drain(ends[0]);
+	}
+}
+
+static void unread(const char *arguments)
+{
+	char kind[16] = "";
+	const char *comma = strchr(arguments, ',');
+
+	if (!comma || comma - arguments >= (ptrdiff_t)sizeof(kind))
+		fail(arguments);
+	memcpy(kind, arguments, (size_t)(comma - arguments));
+	with_fd9(kind, comma + 1, true);
+}
+
+static void *emit_on_and_on(void *unused)
+{
+	while (events_want(EVENT_DECISION)) {
+		emit(1);
+		pthread_testcancel();
+	}
+	return unused;
+}
+
+static void cancel(void)
+{
+	const struct timespec pause = {0, 20000000};
+	pthread_t thread;
+	void *result;
+
+	if (pthread_create(&thread, NULL, emit_on_and_on, NULL))
+		fail("pthread_create");
+	nanosleep(&pause, NULL);
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	if (result != PTHREAD_CANCELED)
+		fail("not cancelled");
+	emit(100);
+}
+
+static void print_date(const char *seconds)
+{
+	const struct timespec when = {strtol(seconds, NULL, 10), 123456789};
+	char buf[64];
+	struct line line;
+
+	line_open(&line, buf, sizeof(buf));
+	record_time(&line, &when, 9);
+	puts(line_done(&line));
+}
+
+static void print_address(const char *text)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_scope_id = 3};
+	struct sockaddr *address = (struct sockaddr *)&in6;
+	char buf[64];
+	struct line line;
+	uint16_t port;
+
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+		address = (struct sockaddr *)&in;
+	else if (inet_pton(AF_INET6, text, &in6.sin6_addr) != 1)
+		fail(text);
+	line_open(&line, buf, sizeof(buf));
+	record_address(&line, address, &port);
+	puts(line_done(&line));
+}
+
 static void do_word(const char *word);
 
 static void in_child(const char *word)
@@ -353,6 +495,13 @@ static void do_special(const char *word, const char *value)
 		take_own();
 	} else if (strcmp(word, "steal:own") == 0) {
 		steal_own();
+	} else if (strcmp(word, "drain") == 0) {
+		drain(receiver);
+	} else if (strncmp(word, "unbind:", 7) == 0) {
+		close(receiver);
+		unlink(value);
+	} else if (strcmp(word, "cancel") == 0) {
+		cancel();
 	} else if (strcmp(word, "line") == 0) {
 		wait_for_line();
 	} else if (strcmp(word, "errno") == 0) {
@@ -398,6 +547,18 @@ static void do_word(const char *word)
 		limit(RLIMIT_NOFILE, (unsigned long)number);
 	else if (IS("chdir:") && chdir(value) == 0)
 		return;
+	else if (IS("mkdir:") && mkdir(value, 0700) == 0)
+		return;
+	else if (IS("bind:"))
+		bind_receiver(value);
+	else if (IS("unread:"))
+		unread(value);
+	else if (IS("closed:"))
+		with_fd9("pipe", value, false);
+	else if (IS("date:"))
+		print_date(value);
+	else if (IS("address:"))
+		print_address(value);
 	else if (IS("fault:"))
 		faults(value);
 	else if (IS("say:"))
