@@ -24,7 +24,7 @@ static size_t gather(const struct msghdr *msg, size_t n, void *to, size_t size)
 	return done;
 }
 
-#define MEMBER_ID(member, field)                                                                   \
+#define MEMBER_ID(member, field) \
 	(offsetof(union sctp_notification, member) + offsetof(__typeof__(event.member), field))
 
 /* Place of the association id in a notification; 0 for one that has none or is not known. */

@@ -22,9 +22,9 @@ struct received {
 	uint16_t stream;
 	uint32_t ppid; /* host byte order */
 	uint16_t flags;
-	int notification; /* SCTP_ASSOC_CHANGE...; 0: data */
-	int change;	  /* of SCTP_ASSOC_CHANGE: SCTP_COMM_UP...; -1 otherwise */
-	bool end;	  /* MSG_EOR */
+	int notification;	  /* SCTP_ASSOC_CHANGE...; 0: data */
+	int change;		  /* of SCTP_ASSOC_CHANGE: SCTP_COMM_UP...; -1 otherwise */
+	bool end;		  /* MSG_EOR */
 	struct peer_address peer; /* family 0: not known */
 };
 

@@ -20,15 +20,16 @@ struct address_entry;
 
 /* Something that messages can be received from: the original socket, or a peeled descriptor. */
 struct source {
-	struct source *next; /* in the queue that it is in */
+	struct source *next;		    /* in the queue that it is in */
 	int fd __attribute__((aligned(8))); /* hidden number; -1: the original */
-	uint32_t generation; /* of the last look at the hub that found it readable */
-	uint8_t queue;	     /* enum source_queue */
+	uint32_t generation;		    /* of the last look at the hub that found it readable */
+	uint8_t queue;			    /* enum source_queue */
 };
 
 enum source_queue { QUEUE_NONE, QUEUE_FRESH, QUEUE_BUSY, QUEUE_CURRENT };
 
-/* An address as the kernel compares them: v4-mapped is v4, and nothing but family, port, address. */
+/* An address as the kernel compares them: v4-mapped is v4, and nothing but family, port, address.
+ */
 struct peer_address {
 	uint8_t bytes[16];
 	uint32_t scope;
@@ -56,12 +57,12 @@ struct association {
 	uint32_t sndblocked;
 	uint16_t refusals;
 	int16_t rule;
-	uint8_t verdict;      /* enum association_verdict: the last one told */
-	bool hides_changes;   /* SCTP_ASSOC_CHANGE is subscribed for us alone */
-	bool ended;	      /* its last notification was read */
-	bool retired;	      /* waits for its users to leave */
-	bool blocked;	      /* a send found no room: POLLOUT waits for it */
-	bool addresses_known; /* all of the peer's addresses are in the table */
+	uint8_t verdict;	  /* enum association_verdict: the last one told */
+	bool hides_changes;	  /* SCTP_ASSOC_CHANGE is subscribed for us alone */
+	bool ended;		  /* its last notification was read */
+	bool retired;		  /* waits for its users to leave */
+	bool blocked;		  /* a send found no room: POLLOUT waits for it */
+	bool addresses_known;	  /* all of the peer's addresses are in the table */
 	struct peer_address peer; /* family 0: unknown */
 	uint64_t state[];	  /* the policy's */
 };
@@ -94,7 +95,8 @@ bool peer_address_from(struct peer_address *ret, const struct sockaddr *addr, so
 /* The reverse, for people. Needs no lock. */
 void peer_address_to(const struct peer_address *peer, struct sockaddr_in6 *ret);
 
-/* One peer may have several addresses. Nothing happens when it is there already or memory is short. */
+/* One peer may have several addresses. Nothing happens when it is there already or memory is short.
+ */
 void association_add_address(struct associations *all, struct association *association,
 			     const struct peer_address *address);
 struct association *association_by_address(const struct associations *all,

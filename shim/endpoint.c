@@ -49,9 +49,9 @@ static struct endpoint *slot_take(void)
 		return NULL;
 	for (int i = 0; !ret && i < ENDPOINTS / SLOTS_A_MAPPING; i++) {
 		if (!mappings[i]) {
-			void *mapped = mmap(NULL, SLOTS_A_MAPPING * sizeof(struct endpoint),
-					    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-					    0);
+			void *mapped =
+				mmap(NULL, SLOTS_A_MAPPING * sizeof(struct endpoint),
+				     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 			if (mapped == MAP_FAILED)
 				break;
@@ -95,8 +95,7 @@ static void empty(struct endpoint *endpoint)
 {
 	associations_end(&endpoint->associations);
 	if (endpoint->policy_state)
-		munmap(endpoint->policy_state,
-		       policy_socket_state_size(settings_get()->policy));
+		munmap(endpoint->policy_state, policy_socket_state_size(settings_get()->policy));
 	siblings_forget(endpoint);
 	memset((char *)endpoint + sizeof(endpoint->pins), 0,
 	       sizeof(*endpoint) - sizeof(endpoint->pins));
@@ -151,8 +150,8 @@ static void read_back(struct endpoint *endpoint, int fd)
 	endpoint->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
 	endpoint->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
 	if (libc.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len) == 0)
-		endpoint->rcvtimeo_ns = (uint64_t)timeout.tv_sec * 1000000000u +
-					(uint64_t)timeout.tv_usec * 1000u;
+		endpoint->rcvtimeo_ns =
+			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
 	inheritance_note_all(endpoint);
 }
 

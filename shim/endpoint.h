@@ -33,12 +33,12 @@ struct endpoint {
 	struct associations associations;
 	void *policy_state;
 	int family;
-	int number; /* one of its numbers */
+	int number;		   /* one of its numbers */
 	struct peer_address local; /* family 0: unknown */
 
 	/* what the program has set, as far as we must know; atomic */
 	bool nonblock, listening, interleave, wants_rcvinfo;
-	bool hides_rcvinfo; /* SCTP_RECVRCVINFO is switched on for us alone */
+	bool hides_rcvinfo;   /* SCTP_RECVRCVINFO is switched on for us alone */
 	uint64_t rcvtimeo_ns; /* 0: none */
 	uint64_t noted; /* bit set over inheritance.c's table: options that a peel would lose */
 
@@ -50,16 +50,16 @@ struct endpoint {
 	struct source *bound;	/* the next receive must come from it */
 	bool bound_by_peek, originals_turn;
 	bool hub_inherited; /* the hub is the parent's: made anew before it is used */
-	bool any_blocked; /* a peeled association waits for POLLOUT; atomic */
+	bool any_blocked;   /* a peeled association waits for POLLOUT; atomic */
 	uint32_t credit, fresh_in_a_row, served, generation;
 	uint64_t looked_ns;
 	uint32_t blocked_in_original; /* threads in a receive that no hub wakes */
 
 	/* peeling: peel.c */
-	const char *held;    /* why nothing may be peeled any more; static text */
-	uint32_t peeling;    /* counts up at the begin and the end of each peel: odd inside. A futex */
-	uint32_t peeler;     /* thread that peels */
-	uint32_t exclusives; /* calls inside that a peel must not meet (KERNEL.md 8) */
+	const char *held; /* why nothing may be peeled any more; static text */
+	uint32_t peeling; /* counts up at the begin and the end of each peel: odd inside. A futex */
+	uint32_t peeler;  /* thread that peels */
+	uint32_t exclusives;	 /* calls inside that a peel must not meet (KERNEL.md 8) */
 	struct holders *holders; /* processes that have it open: siblings.c */
 	bool forked, siblings_shared;
 	uint64_t siblings_ns; /* when siblings_shared was found out; 0: not since the last fork */
@@ -96,11 +96,11 @@ static inline void endpoint_leave(struct endpoint **endpoint)
 }
 
 /* Pins the endpoint of `fd` for the rest of the block; unwound on cancellation too. */
-#define ENTER(endpoint, fd)                                                                        \
-	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) =                       \
+#define ENTER(endpoint, fd)                                                  \
+	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) = \
 		endpoint_enter_slow(&(fd), true)
-#define ENTER_KNOWN(endpoint, fd)                                                                  \
-	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) =                       \
+#define ENTER_KNOWN(endpoint, fd)                                            \
+	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) = \
 		endpoint_enter_slow(&(fd), false)
 
 /* A socket() of the program: takes note of it, an endpoint or not. */
@@ -110,8 +110,8 @@ void endpoint_duplicated(struct endpoint *endpoint, int to);
 /* Closes fd, whatever it is, as libc's close does. */
 int endpoint_close(int fd);
 /*
- * The same around another call that closes `fd` (dup2, close_range): begin marks the number busy and
- * returns what stood there, end tells whether the kernel really closed it.
+ * The same around another call that closes `fd` (dup2, close_range): begin marks the number busy
+ * and returns what stood there, end tells whether the kernel really closed it.
  */
 uintptr_t endpoint_closing(int fd);
 void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes);

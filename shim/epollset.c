@@ -20,7 +20,8 @@ struct registration {
 	struct registration *next_of_set, *next_of_endpoint;
 	struct epollset *set;
 	struct endpoint *endpoint;
-	int hub __attribute__((aligned(8))); /* a copy of the hub's number, -1: the endpoint's own */
+	int hub __attribute__((
+		aligned(8))); /* a copy of the hub's number, -1: the endpoint's own */
 	int fd, epfd;
 	uint32_t events;   /* as the program asked */
 	epoll_data_t data; /* as the program gave it */
@@ -354,8 +355,8 @@ static void rearm(const struct found *found)
 }
 
 /* Two entries of one registration in one answer become one event. */
-static struct epoll_event *told_already(struct epoll_event *events, int n,
-					const struct found *all, const struct found *found)
+static struct epoll_event *told_already(struct epoll_event *events, int n, const struct found *all,
+					const struct found *found)
 {
 	for (int i = 0; i < n; i++)
 		if (all[i].told && all[i].registration == found->registration)

@@ -236,8 +236,8 @@ static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *at
 	if (!association) {
 		if (attempt->error == EAGAIN)
 			queue_remove(endpoint, attempt->source);
-		if (was_bound && (attempt->error != EAGAIN || endpoint->bound_by_peek ||
-				  endpoint->interleave))
+		if (was_bound &&
+		    (attempt->error != EAGAIN || endpoint->bound_by_peek || endpoint->interleave))
 			endpoint->bound = NULL;
 		return attempt->error == EAGAIN && endpoint->associations.peeled > 0 &&
 				       endpoint->bound != attempt->source
@@ -444,7 +444,8 @@ int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_assoc
 	return ret;
 }
 
-/* Peeks; true when the program may see what stands first, false when it was taken away or is not. */
+/* Peeks; true when the program may see what stands first, false when it was taken away or is not.
+ */
 static bool look_into(struct endpoint *endpoint, int fd)
 {
 	char bytes[4];

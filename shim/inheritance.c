@@ -2,8 +2,6 @@
 #include "inheritance.h"
 
 #include <errno.h>
-#include <linux/in.h>
-#include <linux/in6.h>
 
 #include "peel.h"
 

@@ -2,8 +2,8 @@
 /*
  * inheritance: socket options that a peel does not inherit, read back and set (KERNEL.md 1).
  *
- * Before 6.19 much is lost (TOS, mark, priority, all IPV6_*, the endpoint's feature flags), after it
- * less: neither is assumed.
+ * Before 6.19 much is lost (TOS, mark, priority, all IPV6_*, the endpoint's feature flags), after
+ * it less: neither is assumed.
  */
 #ifndef SCTPEEL_INHERITANCE_H
 #define SCTPEEL_INHERITANCE_H

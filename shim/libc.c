@@ -16,7 +16,7 @@
  */
 struct libc_calls libc = {
 #define CALL(ret, name, params, args, family) .name = first_##name,
-#define CALL_VARIADIC(ret, name, params, fetched, args, family)                                    \
+#define CALL_VARIADIC(ret, name, params, fetched, args, family) \
 	.name = (ret(*) params)(void (*)(void))first_##name,
 #include "calls.def"
 #undef CALL
@@ -33,29 +33,29 @@ static void *look_up(const char *name)
 	return real;
 }
 
-#define RESOLVE(name)                                                                              \
-	({                                                                                         \
-		void *real = look_up(#name);                                                       \
-		if (real)                                                                          \
-			__atomic_store_n((void **)&libc.name, real, __ATOMIC_RELAXED);             \
-		real != NULL;                                                                      \
+#define RESOLVE(name)                                                                  \
+	({                                                                             \
+		void *real = look_up(#name);                                           \
+		if (real)                                                              \
+			__atomic_store_n((void **)&libc.name, real, __ATOMIC_RELAXED); \
+		real != NULL;                                                          \
 	})
 
-#define CALL(ret, name, params, args, family)                                                      \
-	static ret first_##name params                                                             \
-	{                                                                                          \
-		if (RESOLVE(name))                                                                 \
-			return libc.name args;                                                     \
-		errno = ENOSYS;                                                                    \
-		return (ret)-1;                                                                    \
+#define CALL(ret, name, params, args, family)  \
+	static ret first_##name params         \
+	{                                      \
+		if (RESOLVE(name))             \
+			return libc.name args; \
+		errno = ENOSYS;                \
+		return (ret)-1;                \
 	}
-#define CALL_VARIADIC(ret, name, params, fetched, args, family)                                    \
-	static ret first_##name fetched                                                            \
-	{                                                                                          \
-		if (RESOLVE(name))                                                                 \
-			return libc.name args;                                                     \
-		errno = ENOSYS;                                                                    \
-		return (ret)-1;                                                                    \
+#define CALL_VARIADIC(ret, name, params, fetched, args, family) \
+	static ret first_##name fetched                         \
+	{                                                       \
+		if (RESOLVE(name))                              \
+			return libc.name args;                  \
+		errno = ENOSYS;                                 \
+		return (ret)-1;                                 \
 	}
 #include "calls.def"
 #undef CALL

@@ -2,14 +2,15 @@
 /*
  * libc: the calls behind the doors, as libc (or another preload after us) has them.
  *
- * Each pointer starts at a stub that looks its own call up with dlsym(RTLD_NEXT) and jumps there, so
- * every door works before our constructor has run (allocators and other libraries' constructors
+ * Each pointer starts at a stub that looks its own call up with dlsym(RTLD_NEXT) and jumps there,
+ * so every door works before our constructor has run (allocators and other libraries' constructors
  * call us early); libc_resolve then fills the table at once, so that no dlsym happens later in a
  * signal handler or a fork child. No object of ours names an intercepted call but through `libc`.
  */
 #ifndef SCTPEEL_LIBC_H
 #define SCTPEEL_LIBC_H
 
+#include <netinet/in.h>
 #include <netinet/sctp.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,14 +32,6 @@ struct libc_calls {
 };
 
 extern struct libc_calls libc;
-
-/* Exported prototypes, for the names that no public header declares. */
-#define EXPORT __attribute__((visibility("default")))
-#define CALL(ret, name, params, args, family) EXPORT ret name params;
-#define CALL_VARIADIC(ret, name, params, fetched, args, family) EXPORT ret name params;
-#include "calls.def"
-#undef CALL
-#undef CALL_VARIADIC
 
 /* Looks all calls up. Once, from the constructor. A call that this libc lacks answers ENOSYS. */
 void libc_resolve(void);

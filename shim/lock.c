@@ -11,7 +11,8 @@ void lock_take_slow(struct lock *lock, uint32_t self)
 		uint32_t seen = __atomic_load_n(&lock->owner, __ATOMIC_RELAXED);
 
 		if (seen == 0) {
-			/* others may sleep still: whoever slept takes it marked, so that they are woken */
+			/* others may sleep still: whoever slept takes it marked, so that they are
+			 * woken */
 			if (__atomic_compare_exchange_n(&lock->owner, &seen, self | LOCK_WAITED,
 							false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 				break;

@@ -19,15 +19,15 @@ struct option_bare_id {
 
 struct option {
 	int name;
-	uint16_t size; /* with less the value has no id */
+	uint16_t size;		   /* with less the value has no id */
 	int16_t id_at, address_at; /* -1: none */
 };
 
 static const struct option options[] = {
-#define OPTION(name, structure, id)                                                                \
+#define OPTION(name, structure, id) \
 	{name, offsetof(structure, id) + sizeof(sctp_assoc_t), offsetof(structure, id), -1},
-#define OPTION_ADDRESS(name, structure, id, address)                                               \
-	{name, offsetof(structure, address) + sizeof(struct sockaddr_storage),                     \
+#define OPTION_ADDRESS(name, structure, id, address)                           \
+	{name, offsetof(structure, address) + sizeof(struct sockaddr_storage), \
 	 offsetof(structure, id), offsetof(structure, address)},
 #define OPTION_WIDE(name) {name, 0, -1, -1},
 #include "options.def"
@@ -91,7 +91,8 @@ static struct association *find(struct endpoint *endpoint, const struct option *
 		if (!ret && peeled_learn_addresses(endpoint))
 			ret = peeled_by_address(endpoint, &address);
 	}
-	/* after the end some options still answer 0 there (KERNEL.md 4); the original says EINVAL */
+	/* after the end some options still answer 0 there (KERNEL.md 4); the original says EINVAL
+	 */
 	if (ret && !peel_alive(ret->source.fd, ret->id)) {
 		peel_unuse(endpoint, ret);
 		ret = NULL;
@@ -145,8 +146,7 @@ static int get_of_association(struct endpoint *endpoint, int fd, int name,
 	}
 }
 
-static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *value,
-			  socklen_t *len)
+static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *value, socklen_t *len)
 {
 	sctp_peeloff_flags_arg_t arg = {{0, 0}, 0};
 	socklen_t size = name == SCTP_SOCKOPT_PEELOFF ? sizeof(arg.p_arg) : sizeof(arg);
@@ -165,8 +165,7 @@ static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *val
 	return ret;
 }
 
-int options_get(struct endpoint *endpoint, int fd, int level, int name, void *value,
-		socklen_t *len)
+int options_get(struct endpoint *endpoint, int fd, int level, int name, void *value, socklen_t *len)
 {
 	int ret;
 
@@ -200,7 +199,7 @@ static void set_on_all(struct endpoint *endpoint, int level, int name, const voi
 	int kept = errno;
 
 	FOR_EACH_PEELED(association, endpoint)
-		libc.setsockopt(association->source.fd, level, name, value, len);
+	libc.setsockopt(association->source.fd, level, name, value, len);
 	errno = kept;
 }
 
@@ -214,13 +213,12 @@ static int set_event_on(struct association *association, const void *value, sock
 		return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, value, len);
 	association->hides_changes = !event.se_on;
 	event.se_on = 1;
-	return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, &event,
-			       sizeof(event));
+	return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
 }
 
 /*
- * SCTP_DATA_IO_EVENT is looked up in the socket's own copy (K4), which only SCTP_EVENTS changes on a
- * peeled one.
+ * SCTP_DATA_IO_EVENT is looked up in the socket's own copy (K4), which only SCTP_EVENTS changes on
+ * a peeled one.
  */
 static void set_data_io_on(struct association *association, bool on)
 {
@@ -242,7 +240,8 @@ static int set_event_on_all(struct endpoint *endpoint, int fd, const void *value
 
 	memcpy(&event, value, sizeof(event));
 	if (ret == 0)
-		FOR_EACH_PEELED(association, endpoint) {
+		FOR_EACH_PEELED(association, endpoint)
+		{
 			if (event.se_type == SCTP_DATA_IO_EVENT)
 				set_data_io_on(association, event.se_on);
 			else if (event.se_assoc_id != SCTP_FUTURE_ASSOC)
@@ -263,7 +262,8 @@ static int set_events(struct endpoint *endpoint, int fd, const void *value, sock
 	memcpy(&events, value, len < sizeof(events) ? len : sizeof(events));
 	if (len < sizeof(events))
 		len = len < 2 ? 2 : len;
-	FOR_EACH_PEELED(association, endpoint) {
+	FOR_EACH_PEELED(association, endpoint)
+	{
 		struct sctp_event_subscribe ours = events;
 
 		association->hides_changes = !events.sctp_association_event;
@@ -275,7 +275,8 @@ static int set_events(struct endpoint *endpoint, int fd, const void *value, sock
 	return ret;
 }
 
-/* Stays on in the kernel while the shim runs; what the program asked for decides what it is given. */
+/* Stays on in the kernel while the shim runs; what the program asked for decides what it is given.
+ */
 static int set_rcvinfo(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
 {
 	int on = 1, wants, ret;
@@ -347,8 +348,8 @@ static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *val
 }
 
 /* Options of the socket and of IP hold for everything on it, at once. */
-static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name,
-			 const void *value, socklen_t len)
+static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name, const void *value,
+			 socklen_t len)
 {
 	int ret = libc.setsockopt(fd, level, name, value, len);
 
@@ -358,8 +359,8 @@ static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name,
 		struct timeval timeout;
 
 		memcpy(&timeout, value, sizeof(timeout));
-		endpoint->rcvtimeo_ns = (uint64_t)timeout.tv_sec * 1000000000u +
-					(uint64_t)timeout.tv_usec * 1000u;
+		endpoint->rcvtimeo_ns =
+			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
 	}
 	set_on_all(endpoint, level, name, value, len);
 	return ret;

@@ -262,8 +262,7 @@ void peel_act(struct endpoint *endpoint, int fd, struct judgement *judgement)
 		}
 	}
 	if (judgement->tell)
-		tell_decision(endpoint, fd, judgement, number, peeled.error,
-				   peeled.latency_ns);
+		tell_decision(endpoint, fd, judgement, number, peeled.error, peeled.latency_ns);
 	if (judgement->act)
 		tell_peel(endpoint, fd, judgement, number, peeled.error, peeled.latency_ns);
 	errno = kept;
@@ -278,7 +277,8 @@ static int peel_option(int fd, sctp_assoc_t id, int option, unsigned int flags)
 }
 
 /* What we changed on the descriptor is put back: it is the program's from now on. */
-static void restore(struct endpoint *endpoint, int fd, int peeled, sctp_assoc_t id, bool unsubscribe)
+static void restore(struct endpoint *endpoint, int fd, int peeled, sctp_assoc_t id,
+		    bool unsubscribe)
 {
 	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 0};
 	int off = 0;

@@ -11,8 +11,8 @@
 #include "judgement.h"
 
 /*
- * Tells what was judged, and does it. No lock held; never blocks beyond the peel's own system calls. `fd` is a number
- * of the original. errno is kept.
+ * Tells what was judged, and does it. No lock held; never blocks beyond the peel's own system
+ * calls. `fd` is a number of the original. errno is kept.
  */
 void peel_act(struct endpoint *endpoint, int fd, struct judgement *judgement);
 
@@ -27,8 +27,8 @@ void peel_retire(struct endpoint *endpoint, struct association *association);
 /* A shared association ended ("down") or was taken by the program ("moved"). Lock held. */
 void peel_forget_shared(struct endpoint *endpoint, sctp_assoc_t id, const char *state);
 /*
- * Shared associations may end unheard by the program and by us. Called for each new one, looks at two
- * old ones, so that no more records stay than there are associations. Lock held.
+ * Shared associations may end unheard by the program and by us. Called for each new one, looks at
+ * two old ones, so that no more records stay than there are associations. Lock held.
  */
 void peel_review(struct endpoint *endpoint, int fd, uint64_t now);
 /* Pins and unpins a peeled descriptor for a system call. Lock held for use, not for unuse. */

@@ -29,8 +29,7 @@ struct association *peeled_by_id(struct endpoint *endpoint, sctp_assoc_t id)
 	return ret;
 }
 
-struct association *peeled_by_address(struct endpoint *endpoint,
-				      const struct peer_address *address)
+struct association *peeled_by_address(struct endpoint *endpoint, const struct peer_address *address)
 {
 	struct association *ret;
 
@@ -63,8 +62,8 @@ static void learn(struct endpoint *endpoint, struct association *association)
 	const char *at = (const char *)answer.head.addrs;
 
 	association->addresses_known = true;
-	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_GET_PEER_ADDRS, &answer,
-			    &len) < 0)
+	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_GET_PEER_ADDRS, &answer, &len) <
+	    0)
 		return;
 	for (unsigned int i = 0; i < answer.head.addr_num; i++, at += size) {
 		const struct sockaddr *addr = (const struct sockaddr *)(const void *)at;

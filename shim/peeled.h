@@ -25,8 +25,8 @@ struct association *peeled_next(struct endpoint *endpoint, struct association *p
 /* The same, pinned only if the kernel still knows it; one that ended is unpinned and skipped. */
 struct association *peeled_next_alive(struct endpoint *endpoint, struct association *previous);
 
-#define FOR_EACH_PEELED(association, endpoint)                                                     \
-	for (struct association *association = peeled_next(endpoint, NULL); association;           \
+#define FOR_EACH_PEELED(association, endpoint)                                           \
+	for (struct association *association = peeled_next(endpoint, NULL); association; \
 	     association = peeled_next(endpoint, association))
 
 #endif

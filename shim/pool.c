@@ -18,8 +18,8 @@ static int grow(struct pool *pool)
 {
 	int fault = fault_at("memory");
 	char *chunk = fault ? MAP_FAILED
-			    : mmap(NULL, CHUNK, PROT_READ | PROT_WRITE,
-				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			    : mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				   -1, 0);
 
 	if (chunk == MAP_FAILED) {
 		errno = ENOMEM;

@@ -11,10 +11,10 @@
 #include <stddef.h>
 
 struct pool {
-	size_t size;	 /* of one object, a multiple of 16 */
-	void *free;	 /* list through the first word */
-	void *chunks;	 /* list of mappings through their first word */
-	char *fresh;	 /* not yet handed out, up to end */
+	size_t size;  /* of one object, a multiple of 16 */
+	void *free;   /* list through the first word */
+	void *chunks; /* list of mappings through their first word */
+	char *fresh;  /* not yet handed out, up to end */
 	char *end;
 };
 

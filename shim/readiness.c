@@ -84,7 +84,8 @@ static void add_blocked(struct watch *watch, nfds_t i, struct endpoint *endpoint
 {
 	int n = 0;
 
-	FOR_EACH_PEELED(association, endpoint) {
+	FOR_EACH_PEELED(association, endpoint)
+	{
 		if (!association->blocked)
 			continue;
 		if (n++ < BLOCKED)
@@ -133,8 +134,8 @@ static short granted(const struct watch *watch, nfds_t extra, short had)
 		return (had & READ) || !fanin_readable(endpoint, fd, endpoint->nonblock) ? 0
 											 : grants;
 	FOR_EACH_PEELED(association, endpoint)
-		if (association->source.fd == watch->fds[extra].fd)
-			association->blocked = false;
+	if (association->source.fd == watch->fds[extra].fd)
+		association->blocked = false;
 	return grants;
 }
 
@@ -256,7 +257,8 @@ static int to_sets(const struct pollfd *fds, nfds_t n, int nfds, fd_set *in, fd_
 	struct {
 		fd_set *set;
 		short asked, counts;
-	} sets[] = {{in, POLLIN, SELECT_IN}, {out, POLLOUT, SELECT_OUT},
+	} sets[] = {{in, POLLIN, SELECT_IN},
+		    {out, POLLOUT, SELECT_OUT},
 		    {except, POLLPRI, SELECT_EXCEPT}};
 	int ret = 0;
 

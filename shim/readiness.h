@@ -11,8 +11,8 @@
 #include "endpoint.h"
 
 /*
- * Is one of the descriptors an endpoint? A table look-up each. (glibc declares that poll only writes
- * its array, so gcc lets no door hand it on as const.)
+ * Is one of the descriptors an endpoint? A table look-up each. (glibc declares that poll only
+ * writes its array, so gcc lets no door hand it on as const.)
  */
 bool readiness_concerns(struct pollfd *fds, nfds_t nfds);
 /* ppoll(2); timeout NULL: for ever. */

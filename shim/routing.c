@@ -21,8 +21,8 @@ static void admit(struct endpoint **endpoint)
 }
 
 /* No peel of this endpoint for the rest of the block, on cancellation neither. */
-#define EXCLUDE_PEELS(endpoint)                                                                    \
-	struct endpoint *excluded __attribute__((cleanup(admit))) = (endpoint);                    \
+#define EXCLUDE_PEELS(endpoint)                                                 \
+	struct endpoint *excluded __attribute__((cleanup(admit))) = (endpoint); \
 	peel_exclude(excluded)
 
 struct user {
@@ -108,7 +108,8 @@ static ssize_t send_on_original(struct endpoint *endpoint, int fd, const struct 
 	return send_on(endpoint, fd, msg, flags);
 }
 
-/* Each association on its own; the first failure ends it, as in sctp_sendmsg (net/sctp/socket.c). */
+/* Each association on its own; the first failure ends it, as in sctp_sendmsg (net/sctp/socket.c).
+ */
 static ssize_t send_to_all(struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
 {
 	EXCLUDE_PEELS(endpoint);
@@ -116,7 +117,8 @@ static ssize_t send_to_all(struct endpoint *endpoint, int fd, const struct msghd
 
 	if (ret < 0)
 		return ret;
-	FOR_EACH_PEELED(association, endpoint) {
+	FOR_EACH_PEELED(association, endpoint)
+	{
 		ssize_t n;
 
 		if (send_to_peeled(endpoint, fd, association, msg, flags, &n) == ENDED)
@@ -135,8 +137,8 @@ static ssize_t send_to_one(struct endpoint *endpoint, int fd, const struct msghd
 {
 	for (;;) {
 		uint32_t sequence = peel_sequence(endpoint);
-		struct user user __attribute__((cleanup(unuse))) = {endpoint,
-								    find(endpoint, msg, to)};
+		struct user user
+			__attribute__((cleanup(unuse))) = {endpoint, find(endpoint, msg, to)};
 		bool ended = false;
 		ssize_t ret;
 
@@ -211,10 +213,11 @@ int routing_shutdown(struct endpoint *endpoint, int fd, int how)
 {
 	int ret = libc.shutdown(fd, how), kept = errno;
 
-	/* a socket that listens is not touched by it; one that does not is, whatever it answers (K4) */
+	/* a socket that listens is not touched by it; one that does not is, whatever it answers
+	 * (K4) */
 	if (!endpoint->listening)
 		FOR_EACH_PEELED(association, endpoint)
-			libc.shutdown(association->source.fd, how);
+	libc.shutdown(association->source.fd, how);
 	errno = kept;
 	return ret;
 }

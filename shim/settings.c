@@ -144,14 +144,23 @@ static void warn_of_unknown(struct line *report)
 	}
 }
 
+/* Ends the mistakes with what follows from them. */
+static void add_consequence(struct line *report)
+{
+	bool ends = loaded.on_error == ON_ERROR_ABORT;
+
+	line_format(report, "  sctpeel %s (SCTPEEL_ON_ERROR=%s)\n",
+		    ends ? "ends this program before its main" : "stays out of this program",
+		    ends ? "abort" : "warn");
+}
+
 /* Says once what is wrong, then does what SCTPEEL_ON_ERROR asks for. */
 static void settle(struct line *report, bool mistaken)
 {
 	if (mistaken)
-		line_format(report, "  sctpeel %s (SCTPEEL_ON_ERROR=%s)\n",
-			    loaded.on_error == ON_ERROR_ABORT ? "ends this program before its main"
-							      : "stays out of this program",
-			    loaded.on_error == ON_ERROR_ABORT ? "abort" : "warn");
+		add_consequence(report);
+	if (loaded.debug >= DEBUG_WARN)
+		warn_of_unknown(report);
 	line_tame(report);
 	if (line_length(report) && loaded.on_error != ON_ERROR_IGNORE)
 		outlet_write(&messages, report->start, line_length(report));
@@ -189,8 +198,6 @@ static const struct settings *load(struct line *report)
 	for (enum variable_name name = 0; name < VARIABLES; name++)
 		if (name != VARIABLE_MODE && name != VARIABLE_PROGRAM)
 			good &= take(name, report);
-	if (loaded.debug >= DEBUG_WARN)
-		warn_of_unknown(report);
 	settle(report, !good);
 	return publish();
 }

@@ -4,8 +4,8 @@
  *
  * The hub (an epoll set, level-triggered) tells which sources are readable; a look at it fills two
  * queues: sources that were not readable at the look before (fresh) are served first, one message
- * each, as fq_codel does with sparse flows; the others (busy) share round-robin, a quantum each, and
- * between two of them the original has its turn, weighted by the associations on it. The next
+ * each, as fq_codel does with sparse flows; the others (busy) share round-robin, a quantum each,
+ * and between two of them the original has its turn, weighted by the associations on it. The next
  * look is taken after LOOK_MESSAGES messages or LOOK_NS, so that what became readable meanwhile
  * waits no longer than that. All functions want the endpoint's lock held unless they say otherwise.
  */
@@ -15,8 +15,8 @@
 #include "endpoint.h"
 
 /*
- * Makes the hub if there is none yet, with the original `fd` in it. No lock held by the caller. 0, or
- * -errno; -ENOTSUP when the policy never peels, so that a hub would be of no use.
+ * Makes the hub if there is none yet, with the original `fd` in it. No lock held by the caller. 0,
+ * or -errno; -ENOTSUP when the policy never peels, so that a hub would be of no use.
  */
 int fanin_hub(struct endpoint *endpoint, int fd);
 /* A peeled descriptor joins and leaves the hub and the queues. 0, or -errno. */

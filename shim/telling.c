@@ -29,8 +29,7 @@ static void set_addresses(struct event *event, struct addresses *addresses,
 	}
 }
 
-void tell_state(struct endpoint *endpoint, const struct association *association,
-		const char *state)
+void tell_state(struct endpoint *endpoint, const struct association *association, const char *state)
 {
 	struct event event = EVENT_INIT(EVENT_ASSOC);
 	struct addresses addresses;
@@ -99,8 +98,8 @@ static void set_judgement(struct event *event, struct addresses *addresses,
 	set_addresses(event, addresses, endpoint, &judgement->peer);
 }
 
-void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *judgement,
-		   int number, int error, uint64_t latency_ns)
+void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *judgement, int number,
+		   int error, uint64_t latency_ns)
 {
 	struct event event = EVENT_INIT(EVENT_DECISION);
 	struct addresses addresses;

@@ -17,8 +17,8 @@ void tell_state(struct endpoint *endpoint, const struct association *association
 void tell_message(struct endpoint *endpoint, const struct association *association,
 		  const struct received *received, uint64_t size);
 /* `number` is the hidden descriptor, -1 when there is none. */
-void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *judgement,
-		   int number, int error, uint64_t latency_ns);
+void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *judgement, int number,
+		   int error, uint64_t latency_ns);
 void tell_peel(struct endpoint *endpoint, int fd, const struct judgement *judgement, int number,
 	       int error, uint64_t latency_ns);
 /* The program's own peel; `number` is what it got. */

@@ -5,6 +5,7 @@
 #include <linux/close_range.h>
 #include <stdbool.h>
 
+#include "doors/doors.h"
 #include "epollset.h"
 #include "events/events.h"
 #include "hidden.h"
@@ -47,18 +48,19 @@ int socketpair(int domain, int type, int protocol, int fds[2])
 	return ret;
 }
 
+static int visible(int fd)
+{
+	return fd_kind(fdtable_get(fd)) == FD_HIDDEN ? -1 : fd;
+}
+
 int accept(int fd, struct sockaddr *restrict addr, socklen_t *restrict len)
 {
-	ENTER_KNOWN(endpoint, fd);
-
-	return foreign(libc.accept(fd, addr, len));
+	return foreign(libc.accept(visible(fd), addr, len));
 }
 
 int accept4(int fd, struct sockaddr *restrict addr, socklen_t *restrict len, int flags)
 {
-	ENTER_KNOWN(endpoint, fd);
-
-	return foreign(libc.accept4(fd, addr, len, flags));
+	return foreign(libc.accept4(visible(fd), addr, len, flags));
 }
 
 /* ------------------------------------------------------------------ copies */

@@ -2,6 +2,7 @@
 /* Doors: epoll. */
 #include <errno.h>
 
+#include "doors/doors.h"
 #include "epollset.h"
 
 /* A number that was another's before: what it was is over. */
@@ -70,8 +71,7 @@ int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout
 	struct epollset *set = set_of(epfd);
 
 	return set ? our_wait(set, epfd, events, maxevents, timeout, mask)
-		   : woken(epfd, events,
-			   libc.epoll_pwait(epfd, events, maxevents, timeout, mask));
+		   : woken(epfd, events, libc.epoll_pwait(epfd, events, maxevents, timeout, mask));
 }
 
 int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
@@ -80,6 +80,5 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 	struct epollset *set = set_of(epfd);
 
 	return set ? epollset_wait(set, epfd, events, maxevents, timeout, mask)
-		   : woken(epfd, events,
-			   libc.epoll_pwait2(epfd, events, maxevents, timeout, mask));
+		   : woken(epfd, events, libc.epoll_pwait2(epfd, events, maxevents, timeout, mask));
 }

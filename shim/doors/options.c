@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/ioctl.h>
 
+#include "doors/doors.h"
 #include "epollset.h"
 #include "fanin.h"
 #include "options.h"
@@ -152,18 +153,18 @@ static int our_fcntl(int fd, int command, void *arg)
 	return ret;
 }
 
-#define FCNTL(name)                                                                                \
-	int name(int fd, int command, ...)                                                         \
-	{                                                                                          \
-		va_list list;                                                                      \
-		void *arg;                                                                         \
-                                                                                                   \
-		va_start(list, command);                                                           \
-		arg = va_arg(list, void *);                                                        \
-		va_end(list);                                                                      \
-		if (endpoint_not_known(fd) && command != F_DUPFD && command != F_DUPFD_CLOEXEC)    \
-			return libc.name(fd, command, arg);                                        \
-		return our_fcntl(fd, command, arg);                                                \
+#define FCNTL(name)                                                                             \
+	int name(int fd, int command, ...)                                                      \
+	{                                                                                       \
+		va_list list;                                                                   \
+		void *arg;                                                                      \
+                                                                                                \
+		va_start(list, command);                                                        \
+		arg = va_arg(list, void *);                                                     \
+		va_end(list);                                                                   \
+		if (endpoint_not_known(fd) && command != F_DUPFD && command != F_DUPFD_CLOEXEC) \
+			return libc.name(fd, command, arg);                                     \
+		return our_fcntl(fd, command, arg);                                             \
 	}
 
 FCNTL(fcntl)

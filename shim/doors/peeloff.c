@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "doors/doors.h"
 #include "peel.h"
 
 /* sctp_peeloff itself reaches us as getsockopt. */

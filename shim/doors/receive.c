@@ -4,14 +4,15 @@
 #include <limits.h>
 #include <string.h>
 
+#include "doors/doors.h"
 #include "fanin.h"
 #include "peel.h"
 
 /* read and its kin may be anybody's: unknown numbers are not asked about. */
-#define PASS(fd, call)                                                                             \
-	do {                                                                                       \
-		if (endpoint_not_known(fd))                                                        \
-			return call;                                                               \
+#define PASS(fd, call)                      \
+	do {                                \
+		if (endpoint_not_known(fd)) \
+			return call;        \
 	} while (0)
 
 static ssize_t receive(struct endpoint *endpoint, int fd, const struct iovec *iov, size_t iovcnt,
@@ -57,7 +58,8 @@ ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	return endpoint_foreign(fd) ? libc.recvmsg(fd, msg, flags) : our_recvmsg(fd, msg, flags);
 }
 
-/* net/socket.c:do_recvmmsg: blocks for the first or for all, the time-out is looked at in between. */
+/* net/socket.c:do_recvmmsg: blocks for the first or for all, the time-out is looked at in between.
+ */
 static int receive_many(struct endpoint *endpoint, int fd, struct mmsghdr *vec, unsigned int vlen,
 			int flags, struct timespec *timeout)
 {
@@ -84,8 +86,8 @@ static int receive_many(struct endpoint *endpoint, int fd, struct mmsghdr *vec, 
 			continue;
 		now = now_ns() - began;
 		now = now < left ? left - now : 0;
-		*timeout = (struct timespec){(time_t)(now / 1000000000u),
-					     (long)(now % 1000000000u)};
+		*timeout =
+			(struct timespec){(time_t)(now / 1000000000u), (long)(now % 1000000000u)};
 		if (now == 0)
 			break;
 	}
@@ -99,7 +101,7 @@ int recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags, struct t
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(vec) ? receive_many(endpoint, fd, vec, vlen, flags, timeout)
-			: libc.recvmmsg(fd, vec, vlen, flags, timeout);
+					 : libc.recvmmsg(fd, vec, vlen, flags, timeout);
 }
 
 ssize_t recvfrom(int fd, void *restrict buf, size_t len, int flags, struct sockaddr *restrict addr,
@@ -210,7 +212,8 @@ static ssize_t our_preadv2(int fd, const struct iovec *iov, int iovcnt, off64_t 
 {
 	ENTER_KNOWN(endpoint, fd);
 
-	if (!endpoint || nowhere(iov) || offset != -1 || iovcnt > IOV_MAX || !reads_something(iov, iovcnt))
+	if (!endpoint || nowhere(iov) || offset != -1 || iovcnt > IOV_MAX ||
+	    !reads_something(iov, iovcnt))
 		return libc.preadv64v2(fd, iov, iovcnt, offset, flags);
 	return receive(endpoint, fd, iov, (size_t)iovcnt, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0);
 }

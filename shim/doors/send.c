@@ -4,11 +4,11 @@
 #include <limits.h>
 #include <stdbool.h>
 
+#include "doors/doors.h"
 #include "routing.h"
 
 static ssize_t send_vector(struct endpoint *endpoint, int fd, const struct iovec *iov,
-			   size_t iovcnt, int flags, const struct sockaddr *addr,
-			   socklen_t addrlen)
+			   size_t iovcnt, int flags, const struct sockaddr *addr, socklen_t addrlen)
 {
 	struct msghdr msg = {
 		.msg_name = (void *)(uintptr_t)addr,
@@ -24,7 +24,8 @@ static __attribute__((noinline)) ssize_t our_sendmsg(int fd, const struct msghdr
 {
 	ENTER(endpoint, fd);
 
-	return endpoint && !nowhere(msg) ? routing_send(endpoint, fd, msg, flags) : libc.sendmsg(fd, msg, flags);
+	return endpoint && !nowhere(msg) ? routing_send(endpoint, fd, msg, flags)
+					 : libc.sendmsg(fd, msg, flags);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -53,7 +54,7 @@ static int our_sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flag
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(vec) ? send_many(endpoint, fd, vec, vlen, flags)
-			: libc.sendmmsg(fd, vec, vlen, flags);
+					 : libc.sendmmsg(fd, vec, vlen, flags);
 }
 
 int sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
@@ -73,7 +74,8 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sock
 {
 	struct iovec iov = {(void *)(uintptr_t)buf, len};
 
-	if (endpoint_foreign(fd))
+	/* a name of no length is a bad name here, and none at all in sendmsg (net/socket.c) */
+	if (endpoint_foreign(fd) || (addr && addrlen == 0))
 		return libc.sendto(fd, buf, len, flags, addr, addrlen);
 	ENTER(endpoint, fd);
 
@@ -107,8 +109,7 @@ static ssize_t our_write(int fd, const void *buf, size_t len)
 	struct iovec iov = {(void *)(uintptr_t)buf, len};
 	ENTER_KNOWN(endpoint, fd);
 
-	return endpoint ? send_vector(endpoint, fd, &iov, 1, 0, NULL, 0)
-			: libc.write(fd, buf, len);
+	return endpoint ? send_vector(endpoint, fd, &iov, 1, 0, NULL, 0) : libc.write(fd, buf, len);
 }
 
 ssize_t write(int fd, const void *buf, size_t len)
@@ -139,8 +140,8 @@ static ssize_t our_pwritev2(int fd, const struct iovec *iov, int iovcnt, off64_t
 
 	if (!endpoint || offset != -1 || iovcnt < 0 || iovcnt > IOV_MAX)
 		return libc.pwritev64v2(fd, iov, iovcnt, offset, flags);
-	return send_vector(endpoint, fd, iov, (size_t)iovcnt,
-			   flags & RWF_NOWAIT ? MSG_DONTWAIT : 0, NULL, 0);
+	return send_vector(endpoint, fd, iov, (size_t)iovcnt, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0,
+			   NULL, 0);
 }
 
 ssize_t pwritev2(int fd, const struct iovec *iov, int iovcnt, off_t offset, int flags)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "doors/doors.h"
 #include "readiness.h"
 
 /* What the kernel refuses as a whole is the kernel's to answer. */
@@ -25,14 +26,12 @@ static int our_poll(struct pollfd *fds, nfds_t nfds, int timeout)
 
 int poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
-	return concerns(fds, nfds) ? our_poll(fds, nfds, timeout)
-				   : libc.poll(fds, nfds, timeout);
+	return concerns(fds, nfds) ? our_poll(fds, nfds, timeout) : libc.poll(fds, nfds, timeout);
 }
 
 int __poll(struct pollfd *fds, nfds_t nfds, int timeout)
 {
-	return concerns(fds, nfds) ? our_poll(fds, nfds, timeout)
-				   : libc.__poll(fds, nfds, timeout);
+	return concerns(fds, nfds) ? our_poll(fds, nfds, timeout) : libc.__poll(fds, nfds, timeout);
 }
 
 /* More entries than the array has is libc's to punish. */
@@ -46,7 +45,7 @@ int __poll_chk(struct pollfd *fds, nfds_t nfds, int timeout, size_t fdslen)
 int ppoll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout, const sigset_t *mask)
 {
 	return concerns(fds, nfds) ? readiness_poll(fds, nfds, timeout, mask)
-					     : libc.ppoll(fds, nfds, timeout, mask);
+				   : libc.ppoll(fds, nfds, timeout, mask);
 }
 
 int __ppoll_chk(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
