@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doors: what the library exports. Some of these names no public header declares.
+ */
+#ifndef SCTPEEL_DOORS_H
+#define SCTPEEL_DOORS_H
+
+#include "libc.h"
+
+#define EXPORT __attribute__((visibility("default")))
+#define CALL(ret, name, params, args, family) EXPORT ret name params;
+#define CALL_VARIADIC(ret, name, params, fetched, args, family) EXPORT ret name params;
+#include "calls.def"
+#undef CALL
+#undef CALL_VARIADIC
+
+#endif
