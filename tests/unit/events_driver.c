@@ -30,6 +30,7 @@
  *   sleep:MS
  *   line          waits for a line on standard input
  *   bench:N       prints the nanoseconds that an event takes, and a bare write of as many bytes
+ *   wipe          overwrites arguments and environment, as setproctitle does
  *   errno         checks that nothing above has touched errno
  */
 #include <arpa/inet.h>
@@ -502,6 +503,10 @@ static void do_special(const char *word, const char *value)
 		unlink(value);
 	} else if (strcmp(word, "cancel") == 0) {
 		cancel();
+	} else if (strcmp(word, "wipe") == 0) {
+		for (char **entry = environ; *entry; entry++)
+			memset(*entry, 'X', strlen(*entry));
+		memset(program_invocation_short_name, 'X', strlen(program_invocation_short_name));
 	} else if (strcmp(word, "line") == 0) {
 		wait_for_line();
 	} else if (strcmp(word, "errno") == 0) {
