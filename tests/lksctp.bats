@@ -1,0 +1,112 @@
+# The test programs of lksctp-tools as unmodified servers.
+load oracle
+
+setup() {
+	requires sctp_test sctp_darn stdbuf
+}
+
+# printed NAME STREAMS COUNTS COMMAND: the tags that a server has printed, which COMMAND finds: of
+# each peer and stream each once and in order. A tag is two hexadecimal digits of the peer, seven of
+# the message, and messages go round-robin over the streams.
+printed() {
+	local name=$1 streams=$2 counts=$3
+	shift 3
+	assert_equal "$("$@" <"$(out_of "$name")" | awk -v streams="$streams" '
+		function number(digits,    i, n) {
+			for (i = 1; i <= length(digits); i++)
+				n = n * 16 + index("0123456789abcdef", substr(digits, i, 1)) - 1
+			return n
+		}
+		{
+			peer = substr($1, 1, 2)
+			n = number(substr($1, 3))
+			due = streams * seen[peer, n % streams]++ + n % streams
+			if (n != due) {
+				print "peer " peer ": message " n " instead of " due
+				exit
+			}
+			count[peer]++
+		}
+		END { print count["00"] + 0, count["01"] + 0, count["02"] + 0 }')" "$counts"
+}
+
+tags_of_test() {
+	sed -n 's/.*Data [0-9]* bytes\. First [0-9]* bytes: \([0-9a-f]\{9\}\).*/\1/p'
+}
+
+tags_of_darn() {
+	sed -n 's/^DATA([0-9]*): *\([0-9a-f]\{9\}\).*/\1/p'
+}
+
+ended_associations() {
+	[ "$(grep -c "$2" "$(out_of "$1")")" -eq "$3" ]
+}
+
+sctp_test_prints() {
+	local name=test-$1
+	start "$1" "$name" 5001 sctp_test -H 127.0.0.1 -P 5001 -l &&
+		judge "$1" "$name" 5001 3 -e sink -m 40 -k 3 -s 100-5000 &&
+		wait_until ended_associations "$name" 'ASSOC_CHANGE(SHUTDOWN_COMPLETE)' 3 &&
+		printed "$name" 3 '400 40 40' tags_of_test &&
+		silent "$name" &&
+		stop "$name"
+}
+
+sctp_test_selects() {
+	local name=mixed-$1
+	start "$1" "$name" 5011 sctp_test -H 127.0.0.1 -P 5010 -L 2 -S 0 &&
+		judge "$1" "$name" 5010 3 -e sink -m 40 -k 3 &&
+		judge "$1" "$name" 5011 3 -e sink -m 20 -k 3 -S 2 &&
+		silent "$name" &&
+		stop "$name"
+}
+
+darn_echoes() {
+	local name=darn-$1
+	start "$1" "$name" 5002 stdbuf -oL sctp_darn -H 127.0.0.1 -P 5002 -l -e &&
+		judge "$1" "$name" 5002 3 -e data -m 40 -k 3 -s 100-3000 &&
+		wait_until ended_associations "$name" 'ASSOC_CHANGE - SHUTDOWN_COMP' 3 &&
+		printed "$name" 3 '400 40 40' tags_of_darn &&
+		silent "$name" &&
+		stop "$name"
+}
+
+# Two endpoints in one process, non-blocking and select() or poll().
+darn_polls() {
+	local way=$1 name=$2-$1 port=$3
+	shift 3
+	start "$way" "$name" "$((port + 1))" stdbuf -oL sctp_darn -H 127.0.0.1 -P "$port" -i 2 "$@" &&
+		judge "$way" "$name" "$port" 3 -e sink -m 20 -k 3 &&
+		judge "$way" "$name" "$((port + 1))" 3 -e sink -m 20 -k 3 &&
+		wait_until ended_associations "$name" 'ASSOC_CHANGE - SHUTDOWN_COMP' 6 &&
+		silent "$name" &&
+		stop "$name"
+}
+
+darn_selects() {
+	darn_polls "$1" select 5003 -n
+}
+
+darn_uses_poll() {
+	darn_polls "$1" poll 5005 --use-poll
+}
+
+@test "sctp_test -l prints every message of three peers, one heavy" {
+	natively_and_peeled sctp_test_prints
+}
+
+@test "sctp_test -L 2 selects on two endpoints" {
+	natively_and_peeled sctp_test_selects
+}
+
+@test "sctp_darn -l -e echoes to three peers, one heavy" {
+	natively_and_peeled darn_echoes
+}
+
+@test "sctp_darn -i 2 -n: two non-blocking endpoints with select" {
+	natively_and_peeled darn_selects
+}
+
+@test "sctp_darn -i 2 --use-poll: two endpoints with poll" {
+	natively_and_peeled darn_uses_poll
+}
