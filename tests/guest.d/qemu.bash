@@ -153,7 +153,8 @@ fetch_kernel() {
 }
 
 unpack_kernel() (
-	cd "$2" && apt-get download -q "$1" >&2 && dpkg-deb --fsys-tarfile ./*.deb |
+	cd "$2" && { apt-get download -qq "$1" 2>"$2/apt" >&2 || { cat "$2/apt" >&2 && false; }; } &&
+		rm "$2/apt" && dpkg-deb --fsys-tarfile ./*.deb |
 		tar x --wildcards './boot/vmlinuz-*' './lib/modules/*/kernel/net/*' \
 			'./lib/modules/*/kernel/fs/*' './lib/modules/*/kernel/lib/*' \
 			'./lib/modules/*/kernel/crypto/*' './lib/modules/*/kernel/arch/*' \
