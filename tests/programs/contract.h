@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -154,6 +155,7 @@ struct peer {
 	sctp_assoc_t id; /* as its server knows it, 0 until something came from it */
 	uint32_t first_tsn;
 	bool tsn_known;
+	bool obeys;	      /* a companion acts for it */
 	unsigned sent, heard; /* numbers of the next messages: of it, to it */
 	unsigned taken;	      /* number of the next message that the program should receive of it */
 };
@@ -235,28 +237,6 @@ static inline void set_timeout(int fd, int option, long ms)
 		die("timeout %d", option);
 }
 
-/* No waiting for more to send or to acknowledge: a graceful end comes at once, tests take less
- * time. */
-static inline void be_prompt(int fd)
-{
-	struct sctp_sack_info sack = {.sack_freq = 1};
-
-	set_int(fd, SOL_SCTP, SCTP_NODELAY, 1);
-	if (setsockopt(fd, SOL_SCTP, SCTP_DELAYED_SACK, &sack, sizeof(sack)))
-		die("SCTP_DELAYED_SACK");
-}
-
-static inline int bound_socket(int type)
-{
-	struct sockaddr_in address = loopback(1, 0);
-	int fd = socket(AF_INET, type, IPPROTO_SCTP);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		die("bound socket");
-	be_prompt(fd);
-	return fd;
-}
-
 /* What a program may subscribe to; the order is that of struct sctp_event_subscribe. */
 enum {
 	SUB_DATA = 1 << 0,
@@ -285,6 +265,28 @@ static inline void subscribe(int fd, unsigned events)
 		die("SCTP_EVENTS");
 }
 
+/* No waiting for more to send or to acknowledge: a graceful end comes at once, tests take less
+ * time. */
+static inline void be_prompt(int fd)
+{
+	struct sctp_sack_info sack = {.sack_freq = 1};
+
+	set_int(fd, SOL_SCTP, SCTP_NODELAY, 1);
+	if (setsockopt(fd, SOL_SCTP, SCTP_DELAYED_SACK, &sack, sizeof(sack)))
+		die("SCTP_DELAYED_SACK");
+}
+
+static inline int bound_socket(int type)
+{
+	struct sockaddr_in address = loopback(1, 0);
+	int fd = socket(AF_INET, type, IPPROTO_SCTP);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		die("bound socket");
+	be_prompt(fd);
+	return fd;
+}
+
 /* A listening one-to-many socket that says who sent what. */
 static inline int open_server(void)
 {
@@ -307,6 +309,7 @@ static inline struct peer *new_peer(void)
 	*peer = (struct peer){.fd = bound_socket(SOCK_STREAM)};
 	snprintf(peer->name, sizeof(peer->name), "%s", name_of_number(peer_count++));
 	set_timeout(peer->fd, SO_RCVTIMEO, 5000);
+	subscribe(peer->fd, SUB_DATA);
 	peer->port = local_port(peer->fd);
 	return peer;
 }
@@ -325,6 +328,7 @@ static inline void accept_as_peer(struct peer *peer)
 	if (fd < 0)
 		die("%s accepts", peer->name);
 	be_prompt(fd);
+	subscribe(fd, SUB_DATA);
 	set_timeout(fd, SO_RCVTIMEO, 5000);
 	close(peer->fd);
 	peer->fd = fd;
@@ -401,6 +405,20 @@ static inline void add_message(struct line *line, const char *text, size_t size)
 	add(line, "%s'", size > 30 ? "..." : "");
 }
 
+/* What a peer sent is acknowledged, so that it can be received: as a rule it is so at once. */
+static inline void await_delivery(struct peer *peer)
+{
+	for (int i = 0; i < 10; i++) {
+		struct sctp_status status = {.sstat_assoc_id = 0};
+		socklen_t length = sizeof(status);
+
+		if (getsockopt(peer->fd, SOL_SCTP, SCTP_STATUS, &status, &length) ||
+		    status.sstat_unackdata + status.sstat_penddata == 0)
+			return;
+		pause_ms(1);
+	}
+}
+
 /* What a peer says: its next message, on a stream. */
 static inline void peer_sends_on(struct peer *peer, size_t size, uint16_t stream, uint32_t ppid,
 				 uint32_t flags)
@@ -409,6 +427,8 @@ static inline void peer_sends_on(struct peer *peer, size_t size, uint16_t stream
 	if (sctp_sendmsg(peer->fd, message_buffer, size, NULL, 0, htonl(ppid), flags, stream, 0,
 			 0) != (int)size)
 		die("%s sends", peer->name);
+	if (size < 2000)
+		await_delivery(peer);
 }
 
 static inline void peer_sends(struct peer *peer, size_t size)
@@ -421,14 +441,29 @@ static inline void peer_hears(struct peer *peer)
 {
 	static char buffer[MAX_MESSAGE];
 	struct line line = {.length = 0};
-	ssize_t n = recv(peer->fd, buffer, sizeof(buffer), 0);
+	struct sctp_sndrcvinfo info = {0};
+	int flags = 0;
+	ssize_t n = sctp_recvmsg(peer->fd, buffer, sizeof(buffer), NULL, NULL, &info, &flags);
 
-	if (n < 0) {
-		tell("%s hears: %s", peer->name, errno_name(errno));
+	if (n <= 0) {
+		tell("%s hears: %s", peer->name, n == 0 ? "the end" : errno_name(errno));
 		return;
 	}
 	add_message(&line, buffer, (size_t)n);
-	tell("%s hears:%s", peer->name, n == 0 ? " the end" : line.text);
+	tell("%s hears:%s stream %u ppid %u%s%s", peer->name, line.text, info.sinfo_stream,
+	     ntohl(info.sinfo_ppid), info.sinfo_flags & SCTP_UNORDERED ? " unordered" : "",
+	     flags & MSG_EOR ? "" : " in part");
+}
+
+/* What it has heard by now, if anything. */
+static inline void peer_hears_nothing_more(struct peer *peer)
+{
+	char byte;
+
+	if (recv(peer->fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) >= 0)
+		peer_hears(peer);
+	else if (errno != EAGAIN)
+		tell("%s hears: %s", peer->name, errno_name(errno));
 }
 
 static inline void close_peer(struct peer *peer)
@@ -709,7 +744,7 @@ static inline void hear_all(const char *label, int fd)
  * It is made before the server's socket, so that it shares nothing with it but the peers' sockets.
  * CLOSE and ABORT take the peer from the program too.
  */
-enum action { CONNECT, ACCEPT, SEND, LOAD, CLOSE, ABORT, ANSWER };
+enum action { CONNECT, ACCEPT, SEND, LOAD, CLOSE, ABORT, ANSWER, COUNT_DESCRIPTORS };
 
 struct order {
 	enum action action;
@@ -729,6 +764,30 @@ static inline void carry_out_load(int times)
 	for (int k = 0; k < times; k++)
 		for (int p = 0; p < peer_count; p++)
 			peer_sends(&peers[p], HEADER + (size_t)(k * 37 + p * 101) % 1300);
+}
+
+static inline void answer(int line, int value)
+{
+	if (write(line, &value, sizeof(value)) != sizeof(value))
+		_exit(0);
+}
+
+/* The program's descriptors, hidden ones included. */
+static inline int count_parents_descriptors(void)
+{
+	char path[40];
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", getppid());
+
+	DIR *folder = opendir(path);
+
+	if (!folder)
+		die("%s", path);
+	while (readdir(folder))
+		n++;
+	closedir(folder);
+	return n - 2;
 }
 
 static inline void carry_out(const struct order *o, int line)
@@ -759,8 +818,10 @@ static inline void carry_out(const struct order *o, int line)
 		abort_peer(o->peer);
 		break;
 	case ANSWER:
-		if (write(line, "", 1) != 1)
-			_exit(0);
+		answer(line, 0);
+		break;
+	case COUNT_DESCRIPTORS:
+		answer(line, count_parents_descriptors());
 	}
 }
 
@@ -805,14 +866,20 @@ static inline void order_messages(struct peer *peer, long delay, int times, size
 		.action = SEND, .peer = peer, .delay = delay, .times = times, .size = size});
 }
 
+static inline int ask(enum action question)
+{
+	int value;
+
+	order(question, NULL, 0);
+	if (read(companion, &value, sizeof(value)) != sizeof(value))
+		die("companion");
+	return value;
+}
+
 /* Waits until the companion has carried out all its orders. */
 static inline void await_companion(void)
 {
-	char byte;
-
-	order(ANSWER, NULL, 0);
-	if (read(companion, &byte, 1) != 1)
-		die("companion");
+	ask(ANSWER);
 }
 
 static inline void end_companion(void)
@@ -865,7 +932,7 @@ static inline void greet(int server, int n)
 
 	r = r ? r : new_receipt();
 	for (int i = peer_count - n; i < peer_count; i++) {
-		if (companion >= 0)
+		if (peers[i].obeys)
 			order_messages(&peers[i], 0, 1, HEADER + 6);
 		else
 			peer_sends(&peers[i], HEADER + 6);
@@ -909,7 +976,7 @@ static inline int open_scene_with_companion(int n, bool greeted)
 	int server;
 
 	for (int i = 0; i < n; i++)
-		new_peer();
+		new_peer()->obeys = true;
 	start_companion();
 	server = open_server();
 	for (int i = 0; i < n; i++)
@@ -924,8 +991,10 @@ static inline int open_client_with_companion(int n)
 {
 	int client;
 
-	for (int i = 0; i < n; i++)
-		listen_as_peer(new_peer());
+	for (int i = 0; i < n; i++) {
+		new_peer()->obeys = true;
+		listen_as_peer(&peers[i]);
+	}
 	start_companion();
 	client = bound_socket(SOCK_SEQPACKET);
 	subscribe(client, SUB_DATA);
