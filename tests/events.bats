@@ -581,7 +581,8 @@ broken=($'\377' $'a\200b' $'\300\257' $'\355\240\200' $'\364\220\200\200' $'\342
 
 # contract: T05
 @test "a thread that is cancelled while it emits leaves nothing half done" {
-	"$DRIVER" cancel
+	# the sanitizer's own end of thread trips over the frames that the cancellation left
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:use_sigaltstack=0 "$DRIVER" cancel
 	account trace
 }
 

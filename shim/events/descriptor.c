@@ -55,22 +55,22 @@ static int high_duplicate(int fd)
 	return -EMFILE;
 }
 
+/* Puts what `fd` is on our number, a new one if there is none. The number, or -errno. */
+static int place(int fd, int number)
+{
+	if (number < 0)
+		return high_duplicate(fd);
+	return libc.dup3(fd, number, O_CLOEXEC) < 0 ? -errno : number;
+}
+
 int descriptor_set(int fd)
 {
-	int number = atomic_load(&current), error = 0;
 	struct stat info;
+	int number = fstat(fd, &info) < 0 ? -errno : place(fd, atomic_load(&current));
 
-	if (fstat(fd, &info) < 0) {
-		error = -errno;
-	} else if (number < 0) {
-		number = high_duplicate(fd);
-		error = number < 0 ? number : 0;
-	} else if (libc.dup3(fd, number, O_CLOEXEC) < 0) {
-		error = -errno;
-	}
 	libc.close(fd);
-	if (error)
-		return error;
+	if (number < 0)
+		return number;
 	device = info.st_dev;
 	inode = info.st_ino;
 	atomic_store(&current, number);

@@ -266,11 +266,11 @@ static void reuse(int fd)
 		fail("reuse");
 }
 
-static void limit(int resource, unsigned long value)
+static void limit(bool files, unsigned long value)
 {
 	struct rlimit both = {value, value};
 
-	if (setrlimit(resource, &both) < 0)
+	if (setrlimit(files ? RLIMIT_NOFILE : RLIMIT_FSIZE, &both) < 0)
 		fail("setrlimit");
 }
 
@@ -547,9 +547,9 @@ static void do_word(const char *word)
 	else if (IS("reuse:"))
 		reuse((int)number);
 	else if (IS("fsize:"))
-		limit(RLIMIT_FSIZE, (unsigned long)number);
+		limit(false, (unsigned long)number);
 	else if (IS("nofile:"))
-		limit(RLIMIT_NOFILE, (unsigned long)number);
+		limit(true, (unsigned long)number);
 	else if (IS("chdir:") && chdir(value) == 0)
 		return;
 	else if (IS("mkdir:") && mkdir(value, 0700) == 0)
