@@ -32,7 +32,7 @@ const struct variable variables[VARIABLES] = {
 		"enforce; observe: decide and log, never peel; off"},
 	[VARIABLE_TRACE] = {"SCTPEEL_TRACE", NULL, KIND_TRACE, FIELD(trace), 0, 0, false, NULL,
 		"stderr, fd:N, unix:PATH, or a path with %p %n %h %t %%",
-		"where events go: stderr, fd:N, unix:PATH (datagram), or a path with %p pid, %n program, %h host, %t start time, %%"},
+		"where events go: stderr, fd:N, unix:PATH (datagram), or a path with %p pid, %n program, %h host, %t start time (seconds since 1970), %%"},
 	[VARIABLE_TRACE_FORMAT] = {"SCTPEEL_TRACE_FORMAT", "jsonl", KIND_CHOICE, FIELD(trace_format), 0, 0, false, formats, NULL,
 		"jsonl, logfmt, or text for people"},
 	[VARIABLE_TRACE_EVENTS] = {"SCTPEEL_TRACE_EVENTS", "start,assoc,decision,peel,error,drop,stop", KIND_EVENTS, FIELD(trace_events),

@@ -111,6 +111,7 @@ int descriptor_move(int fd)
 		return number;
 	atomic_store(&current, number);
 	wait_for_users();
+	libc.close(fd);
 	return 0;
 }
 

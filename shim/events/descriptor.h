@@ -27,7 +27,7 @@ int descriptor_set(int fd);
  */
 bool descriptor_check(struct stat *ret);
 void descriptor_close(void);
-/* Leaves the number `fd` to the program, which is about to dup2 onto it. 0, or -errno. */
+/* Frees the number `fd` for the program, which is about to dup2 onto it. 0, or -errno. */
 int descriptor_move(int fd);
 /* In a fork child, where nobody else uses it. */
 void descriptor_forked(void);

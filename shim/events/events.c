@@ -15,8 +15,8 @@
 
 static const struct settings *settings;
 static int pid;
-static bool is_child;		    /* of a fork: it says nothing at its end if it did nothing */
-static atomic_uint_fast32_t wanted; /* kinds, as a bit set; 0: no sink */
+static bool is_child; /* of a fork: it says nothing at its end if it did nothing */
+uint32_t events_wanted;
 static atomic_uint_fast64_t next_seq;
 
 /* Lost and not yet told by a `drop`; every number of the sequence is in a line or counted here. */
@@ -26,11 +26,6 @@ static atomic_int lost_error; /* of the first */
 static struct {
 	atomic_uint_fast64_t messages, bytes, peels, refused, decisions, dropped;
 } counts;
-
-bool events_want(enum event_kind kind)
-{
-	return atomic_load_explicit(&wanted, memory_order_relaxed) & 1u << kind;
-}
 
 static void lose(uint64_t count, int error)
 {
@@ -163,7 +158,7 @@ void events_start(const struct settings *given)
 	result = sink_open(settings, pid);
 	if (result < 0)
 		complain(-result);
-	atomic_store(&wanted, settings->trace_events);
+	__atomic_store_n(&events_wanted, settings->trace_events, __ATOMIC_RELEASE);
 	if (events_want(EVENT_START))
 		emit_start();
 	errno = kept;
@@ -189,14 +184,14 @@ void events_stop(void)
 	int kept = errno;
 	bool idle = is_child && atomic_load(&next_seq) == 0 && atomic_load(&counts.messages) == 0;
 
-	if (atomic_load(&wanted) && !idle) {
+	if (__atomic_load_n(&events_wanted, __ATOMIC_RELAXED) && !idle) {
 		read_totals(&totals);
 		if (events_want(EVENT_STOP))
 			emit(&record);
 		else if (events_want(EVENT_DROP))
 			tell_lost();
 	}
-	atomic_store(&wanted, 0);
+	__atomic_store_n(&events_wanted, 0, __ATOMIC_RELEASE);
 	sink_close();
 	errno = kept;
 }
@@ -241,7 +236,7 @@ void events_count_peel(bool refused)
 
 void events_count_message(uint64_t bytes)
 {
-	if (!atomic_load_explicit(&wanted, memory_order_relaxed))
+	if (!__atomic_load_n(&events_wanted, __ATOMIC_RELAXED))
 		return;
 	atomic_fetch_add_explicit(&counts.messages, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&counts.bytes, bytes, memory_order_relaxed);

@@ -78,8 +78,13 @@ void events_stop(void);
 /* In a fork child: pid and sequence numbers of its own; %p opens a file of its own.
  * Async-signal-safe. */
 void events_forked(void);
+/* The kinds that a sink wants, as a bit set; 0: no sink. Written by events alone. */
+extern uint32_t events_wanted;
 /* Cheap test before an event is put together: is there a sink that wants this kind? */
-bool events_want(enum event_kind kind);
+static inline bool events_want(enum event_kind kind)
+{
+	return __atomic_load_n(&events_wanted, __ATOMIC_RELAXED) & 1u << kind;
+}
 void events_emit(const struct event *event);
 /* Is this descriptor the sink's? (it is hidden from the program and moves when dup2 hits it) */
 bool events_own_fd(int fd);

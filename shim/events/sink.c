@@ -16,9 +16,9 @@
 #define RETRY_NS UINT64_C(1000000000) /* between tries to reach a receiver */
 #define INSPECT_NS UINT64_C(10000000)
 
-static enum settings_trace kind;
-static atomic_bool tending; /* somebody opens, connects or rotates */
-static atomic_bool broken;  /* the last line was cut short: the next begins with a newline */
+static _Atomic(enum settings_trace) kind; /* TRACE_NONE again when closed */
+static atomic_bool tending;		  /* somebody opens, connects or rotates */
+static atomic_bool broken; /* the last line was cut short: the next begins with a newline */
 
 static struct outlet outlet = {.fd = -1}; /* TRACE_DESCRIPTOR */
 
@@ -134,7 +134,7 @@ static ssize_t write_to_receiver(const char *line, size_t length, uint64_t now_n
 
 static ssize_t write_line(const char *line, size_t length, uint64_t now_ns)
 {
-	switch (kind) {
+	switch (atomic_load_explicit(&kind, memory_order_relaxed)) {
 	case TRACE_DESCRIPTOR:
 		return outlet_write(&outlet, line, length);
 	case TRACE_UNIX:
