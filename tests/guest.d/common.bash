@@ -15,7 +15,7 @@ kernel_has_sctp() {
 	checksctp >/dev/null 2>&1
 }
 
-# prepare WORK: leaves in WORK what the guest needs to know about the command.
+# describe_command WORK CMD...: leaves in WORK what the guest needs to know about the command.
 describe_command() {
 	local work=$1 stdin=/dev/null
 	shift
@@ -48,10 +48,10 @@ start_guard() {
 			IFS= read -r _
 		fi
 		if [ -n "$group" ]; then
-			kill -KILL -- "-$group"
+			kill -KILL -- "-$group" "$group" # it may not lead its group yet
 		fi
 		# the other side reads the results before it closes its end
-		IFS= read -r _
+		while IFS= read -r _; do :; done
 		rm -rf "$work"
 	)
 	guard=$!
@@ -62,8 +62,8 @@ end_guard() {
 	wait "$guard"
 }
 
-# finish NAME GUEST-PID LOG: waits for the guest, prints what went wrong with it if something did, and exits
-# with the command's status.
+# finish NAME GUEST-PID WORK PID...: waits for the guest and the PIDs that carry its output, says what
+# went wrong with it if something did, and exits with the command's status.
 finish() {
 	local name=$1 pid=$2 work=$3 status
 	shift 3
