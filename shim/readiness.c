@@ -114,8 +114,9 @@ static void add_entry(struct watch *watch, nfds_t i)
 
 static void prepare(struct watch *watch, const struct pollfd *fds, nfds_t nfds)
 {
-	memcpy(watch->fds, fds, nfds * sizeof(*fds));
 	watch->own = watch->total = nfds;
+	for (nfds_t i = 0; i < nfds; i++)
+		watch->fds[i] = (struct pollfd){.fd = fds[i].fd, .events = fds[i].events};
 	for (nfds_t i = 0; i < nfds; i++)
 		if (fds[i].fd >= 0 && fdtable_get(fds[i].fd) > FD_BUSY)
 			add_entry(watch, i);
@@ -231,8 +232,7 @@ static void clear_set(fd_set *set, int nfds)
 {
 	size_t bits = 8 * sizeof(unsigned long);
 
-	if (set)
-		memset(set, 0, ((size_t)nfds + bits - 1) / bits * sizeof(unsigned long));
+	memset(set, 0, ((size_t)nfds + bits - 1) / bits * sizeof(unsigned long));
 }
 
 bool readiness_concerns_sets(int nfds, const fd_set *in, const fd_set *out, const fd_set *except)
@@ -268,6 +268,8 @@ static int to_sets(const struct pollfd *fds, nfds_t n, int nfds, fd_set *in, fd_
 			return -1;
 		}
 	for (int s = 0; s < 3; s++) {
+		if (!sets[s].set)
+			continue;
 		clear_set(sets[s].set, nfds);
 		for (nfds_t i = 0; i < n; i++)
 			if ((fds[i].events & sets[s].asked) && (fds[i].revents & sets[s].counts)) {
