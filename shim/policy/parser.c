@@ -48,7 +48,7 @@ bool parse_duration(struct parser *parser, const char *what, uint64_t *ret)
 
 	lexer_skip(lexer);
 	span = lexer_value(lexer);
-	if (span.length == 0)
+	if (!quantity_begins(span.at, span.length))
 		return lexer_expected(lexer, "a time, as in 5s");
 	if (!quantity_parse(span.at, span.length, &quantity, why, sizeof(why)) ||
 	    !quantity_fits(&quantity, UNIT_TIME, what, span.at, span.length, why, sizeof(why)))
@@ -110,12 +110,19 @@ static bool take_not(struct lexer *lexer)
 	return lexer->at[0] == '!' && lexer->at[1] != '=' && lexer_take_symbol(lexer, "!");
 }
 
+/* Words that can stand after a condition, or that somebody might put there. */
+static bool ends_condition(struct span word)
+{
+	return span_is(word, "for") || span_is(word, "if") || span_is(word, "peel") ||
+	       span_is(word, "keep");
+}
+
 /* What stands after the condition in parentheses instead of the ")". */
 static void fail_unclosed(struct lexer *lexer, struct span open)
 {
 	struct span word = lexer_word(lexer);
 
-	if (lexer->at == lexer->end || *lexer->at == ';' || span_is(word, "for"))
+	if (lexer->at == lexer->end || *lexer->at == ';' || ends_condition(word))
 		lexer_fail(lexer, open, "'(' is never closed");
 	else
 		lexer_expected(lexer, "'and', 'or' or ')'");
@@ -171,7 +178,7 @@ static bool at_condition(const struct lexer *lexer)
 	struct span word = lexer_word(lexer);
 
 	if (word.length > 0)
-		return !span_is(word, "or") && !span_is(word, "for");
+		return !span_is(word, "or") && !ends_condition(word);
 	return *lexer->at == '(' || (*lexer->at == '!' && lexer->at[1] != '=');
 }
 

@@ -27,6 +27,16 @@ static bool find_field(struct span word, enum field *ret)
 	return false;
 }
 
+static bool is_keyword(struct span word)
+{
+	static const char *const keywords[] = {"and", "or", "not", "if", "for", "peel", "keep"};
+
+	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
+		if (span_is(word, keywords[i]))
+			return true;
+	return false;
+}
+
 static bool fail_field(struct lexer *lexer, struct span word)
 {
 	static const char *const words[] = {
@@ -37,13 +47,8 @@ static bool fail_field(struct lexer *lexer, struct span word)
 	const char *nearest;
 	char copy[41];
 
-	if (word.length == 0 || span_is(word, "and") || span_is(word, "or") || span_is(word, "for"))
+	if (word.length == 0 || is_keyword(word))
 		return lexer_expected(lexer, "a condition");
-	if (span_is(word, "peel") || span_is(word, "keep") || span_is(word, "if"))
-		return lexer_fail(lexer, word,
-				  "expected a condition, found '%.*s' "
-				  "(rules are separated by ';' or a new line)",
-				  SPAN(word));
 	snprintf(copy, sizeof(copy), "%.*s", SPAN(word));
 	nearest = policy_nearest(copy, words);
 	return lexer_fail(lexer, word, "unknown field '%s'%s%s%s", copy,
@@ -171,7 +176,7 @@ static bool parse_quantity(struct parser *parser, const char *shown, struct node
 	struct quantity quantity;
 	char why[128];
 
-	if (span.length == 0)
+	if (!quantity_begins(span.at, span.length))
 		return fail_value(lexer, unit, shown);
 	if (memchr(span.at, ',', span.length) != NULL)
 		return lexer_fail(lexer, span, "%s takes one number, written without commas",

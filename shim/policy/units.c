@@ -57,6 +57,11 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+bool quantity_begins(const char *at, size_t length)
+{
+	return length > 0 && (is_digit(*at) || *at == '-' || *at == '+' || *at == '.');
+}
+
 /* The suffix that is spelled so, or NULL. */
 static const struct suffix *find_suffix(const char *at, size_t length)
 {
@@ -102,18 +107,29 @@ static int read_decimal(const char *at, size_t length, uint64_t *ret_mantissa,
 
 static bool unknown_unit(const char *unit, size_t length, char *why, size_t size)
 {
-	if (length > 0 && *unit == '/')
-		snprintf(why, size, "'%.*s': rates are per second, as in 10M/s", (int)length, unit);
+	int shown = length > 16 ? 16 : (int)length;
+
+	if (memchr(unit, '/', length) != NULL)
+		snprintf(why, size, "'%.*s': rates are per second, as in 10M/s or 500/s", shown,
+			 unit);
 	else
 		snprintf(why, size, "unknown unit '%.*s' (K M G T, ns us ms s m h d, /s, %%)",
-			 length > 16 ? 16 : (int)length, unit);
+			 shown, unit);
 	return false;
 }
 
 /* mantissa * factor / 10^decimals, which must be whole. */
-static bool scale(uint64_t mantissa, unsigned decimals, uint64_t factor, const char *shown,
-		  uint64_t *ret, char *why, size_t size)
+static bool scale(uint64_t mantissa, unsigned decimals, const struct suffix *suffix,
+		  const char *shown, uint64_t *ret, char *why, size_t size)
 {
+	static const char *const smallest[] = {
+		[UNIT_COUNT] = "",
+		[UNIT_SIZE] = " of bytes",
+		[UNIT_TIME] = " of nanoseconds",
+		[UNIT_PERCENT] = " of hundredths of a percent",
+	};
+	uint64_t factor = suffix->factor;
+
 	/* cancel factors of ten first, so that 1.5h does not overflow on the way */
 	while (decimals > 0 && factor % 10 == 0) {
 		factor /= 10;
@@ -125,8 +141,8 @@ static bool scale(uint64_t mantissa, unsigned decimals, uint64_t factor, const c
 	}
 	for (; decimals > 0; decimals--, *ret /= 10) {
 		if (*ret % 10 != 0) {
-			snprintf(why, size, "'%s' is not a whole number of the smallest unit",
-				 shown);
+			snprintf(why, size, "'%s' is not a whole number%s", shown,
+				 smallest[suffix->unit]);
 			return false;
 		}
 	}
@@ -149,10 +165,12 @@ bool quantity_parse(const char *at, size_t length, struct quantity *ret, char *w
 		return false;
 	}
 	if (number == 0) {
-		snprintf(why, size,
-			 *at == '-' ? "'%s': numbers are never negative here"
-				    : "'%s' is not a number",
-			 shown);
+		if (*at == '-')
+			snprintf(why, size, "'%s': numbers are never negative here", shown);
+		else if (*at == '.')
+			snprintf(why, size, "'%s' is not a number (write 0%s)", shown, shown);
+		else
+			snprintf(why, size, "'%s' is not a number", shown);
 		return false;
 	}
 	at += number;
@@ -163,7 +181,7 @@ bool quantity_parse(const char *at, size_t length, struct quantity *ret, char *w
 		return unknown_unit(at, rest, why, size);
 	if (rate && suffix->unit != UNIT_COUNT && suffix->unit != UNIT_SIZE)
 		return unknown_unit(at, rest, why, size);
-	if (!scale(mantissa, decimals, suffix->factor, shown, &value, why, size))
+	if (!scale(mantissa, decimals, suffix, shown, &value, why, size))
 		return false;
 	ret->unit = suffix->unit;
 	if (rate)

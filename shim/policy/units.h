@@ -12,6 +12,8 @@ struct quantity {
 	uint64_t value;
 };
 
+/* Whether this could be a number at all, if maybe a wrong one. */
+bool quantity_begins(const char *at, size_t length);
 /* Reads the whole span. False with the reason in `why`; ret is untouched then. */
 bool quantity_parse(const char *at, size_t length, struct quantity *ret, char *why, size_t size);
 /*
