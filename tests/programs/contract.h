@@ -408,7 +408,7 @@ static inline void add_message(struct line *line, const char *text, size_t size)
 /* What a peer sent is acknowledged, so that it can be received: as a rule it is so at once. */
 static inline void await_delivery(struct peer *peer)
 {
-	for (int i = 0; i < 10; i++) {
+	for (int i = 0; i < 3; i++) {
 		struct sctp_status status = {.sstat_assoc_id = 0};
 		socklen_t length = sizeof(status);
 

@@ -457,7 +457,10 @@ static void n02_asleep(void)
 				tell("%s", how_long(now() - began)[0] == 'a' ? "in time" : "late");
 				await_end(&peers[0]);
 				await_companion();
-				hear_all("then", server);
+				for (int k = 0; k < 3; k++)
+					note_next(server);
+				tell_notes();
+				hear("then", server, MSG_DONTWAIT);
 				close_scene(server);
 			}
 }

@@ -680,7 +680,7 @@ static void r05_plain_reads(void)
 		connect_peer(new_peer(), server);
 	for (int round = 0; round < 3; round++)
 		for (int p = 0; p < 2; p++) {
-			struct line line = {.length = 0};
+			const char *name = "?";
 
 			peer_sends(&peers[p], 90);
 			peer_sends(&peers[1 - p], 90);
@@ -689,13 +689,13 @@ static void r05_plain_reads(void)
 					    : k % 3 == 1 ? recv(server, buffer, 30, 0)
 							 : recvfrom(server, buffer, 30, 0, NULL, 0);
 
-				if (k % 3 == 0 && n >= 7)
-					add(&line, " %.7s", buffer);
-				add(&line, " %zd", n);
+				if (k % 3 == 0)
+					name = buffer[0] == 'A' ? "A" : "B";
+				note(name, "third %d: %zd %.7s", k % 3, n, buffer);
 			}
-			tell("thirds:%s", line.text);
 		}
-	hear_all("then", server);
+	tell_notes();
+	hear("then", server, MSG_DONTWAIT);
 	close_scene(server);
 }
 
