@@ -58,6 +58,7 @@ struct association {
 	uint16_t refusals;
 	int16_t rule;
 	uint8_t verdict;	  /* enum association_verdict: the last one told */
+	uint8_t hides_dry;    /* SCTP_SENDER_DRY_EVENTs to come that one socket would not have had */
 	bool hides_changes;	  /* SCTP_ASSOC_CHANGE is subscribed for us alone */
 	bool ended;		  /* its last notification was read */
 	bool retired;		  /* waits for its users to leave */

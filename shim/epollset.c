@@ -307,7 +307,7 @@ static bool tell_once(const struct found *found)
 static uint32_t input(struct endpoint *endpoint, const struct found *found)
 {
 	if (!(found->events & INPUT) ||
-	    !fanin_readable(endpoint, endpoint->number, endpoint->nonblock))
+	    !fanin_readable(endpoint, endpoint->number))
 		return 0;
 	return found->events & INPUT;
 }

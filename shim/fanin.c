@@ -140,6 +140,17 @@ static void settle_original(struct endpoint *endpoint, struct attempt *attempt, 
 	association->last_seen_ns = now;
 }
 
+/* Notifications that came because of us alone. `take`: it is read now, not only looked at. */
+static bool hides(struct association *association, const struct received *got, bool take)
+{
+	if (got->notification == SCTP_ASSOC_CHANGE)
+		return association->hides_changes;
+	if (got->notification != SCTP_SENDER_DRY_EVENT || association->hides_dry == 0)
+		return false;
+	association->hides_dry -= take;
+	return true;
+}
+
 /* True: the program must not see it. */
 static bool settle_peeled(struct endpoint *endpoint, struct attempt *attempt, uint64_t now)
 {
@@ -153,26 +164,53 @@ static bool settle_peeled(struct endpoint *endpoint, struct attempt *attempt, ui
 			association->ended = true;
 		else if (got->change == SCTP_RESTART)
 			tell_state(endpoint, association, "restart");
-		if (association->hides_changes)
-			return true;
 	}
+	if (hides(association, got, true))
+		return true;
 	account(endpoint, association, attempt, now);
 	association->last_seen_ns = now;
 	return false;
 }
 
-/* Its last notification was read: nothing but its queue's rest keeps the descriptor. */
-static void close_if_empty(struct endpoint *endpoint, struct attempt *attempt)
+/* True when something that the program may see stands first; lock held. */
+static bool has_visible(struct association *association)
 {
-	char byte;
-	ssize_t n;
+	char bytes[sizeof(struct sctp_assoc_change)];
+	struct iovec iov = {bytes, sizeof(bytes)};
 
-	/* the first answer may be the error that the end left behind (KERNEL.md 4) */
-	do
-		n = libc.recv(attempt->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	while (n < 0 && errno != EAGAIN && errno != ENOTCONN);
-	if (n < 0)
-		peel_retire(endpoint, attempt->association);
+	for (;;) {
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+		ssize_t n = libc.recvmsg(association->source.fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+		struct received got;
+
+		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
+			return false;
+		/* an error that the end left behind is told once (KERNEL.md 4) */
+		if (n < 0)
+			continue;
+		ancillary_read(&msg, (size_t)n, &got);
+		if (!hides(association, &got, true))
+			return n > 0;
+		drain(association->source.fd);
+	}
+}
+
+static void reap(struct endpoint *endpoint, struct association *association)
+{
+	if (!association->retired && !has_visible(association))
+		peel_retire(endpoint, association);
+}
+
+void fanin_reap(struct endpoint *endpoint, struct association *association)
+{
+	int kept = errno;
+
+	if (lock_take(&endpoint->lock)) {
+		association->ended = true;
+		reap(endpoint, association);
+		lock_release(&endpoint->lock);
+	}
+	errno = kept;
 }
 
 static enum outcome settle_success(struct endpoint *endpoint, struct attempt *attempt,
@@ -191,12 +229,11 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 		return TRY_ON;
 	}
 	if (attempt->association && peek) {
-		hidden = attempt->association->hides_changes &&
-			 attempt->got.notification == SCTP_ASSOC_CHANGE;
-		if (hidden) {
+		if (hides(attempt->association, &attempt->got, true)) {
 			drain(attempt->fd);
 			attempt->association->ended |=
 				!peel_alive(attempt->fd, attempt->association->id);
+			queue_keep(endpoint, source);
 			return TRY_ON;
 		}
 	} else if (attempt->association) {
@@ -214,7 +251,7 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 	endpoint->bound_by_peek = peek;
 	queue_served(endpoint, source);
 	if (attempt->association && attempt->association->ended && attempt->got.end && !peek)
-		close_if_empty(endpoint, attempt);
+		reap(endpoint, attempt->association);
 	return DELIVER;
 }
 
@@ -428,7 +465,7 @@ int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_assoc
 	int looks = 0, ret = fd;
 
 	*ret_association = NULL;
-	if (!fanin_readable(endpoint, fd, false) || !lock_take(&endpoint->lock))
+	if (!fanin_readable(endpoint, fd) || !lock_take(&endpoint->lock))
 		return fd;
 	source = queue_choose(endpoint, fd, now_ns(), &looks);
 	if (source && source != &endpoint->original) {
@@ -444,27 +481,11 @@ int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_assoc
 	return ret;
 }
 
-/* Peeks; true when the program may see what stands first, false when it was taken away or is not.
- */
-static bool look_into(struct endpoint *endpoint, int fd)
+bool fanin_readable(struct endpoint *endpoint, int fd)
 {
 	char bytes[4];
 	struct iovec iov = {bytes, sizeof(bytes)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	return receive_now(endpoint, fd, &msg, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
-}
-
-bool fanin_readable(struct endpoint *endpoint, int fd, bool trust)
-{
-	struct pollfd poll = {.fd = -1, .events = POLLIN};
-
-	if (!trust)
-		return look_into(endpoint, fd);
-	if (!endpoint->bound || !lock_take(&endpoint->lock))
-		return true;
-	if (endpoint->bound)
-		poll.fd = endpoint->bound->fd >= 0 ? endpoint->bound->fd : fd;
-	lock_release(&endpoint->lock);
-	return poll.fd < 0 || libc.poll(&poll, 1, 0) > 0;
 }

@@ -24,10 +24,11 @@ ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int
 int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_association);
 
 /*
- * Would a receive find something? Hidden notifications that stand in front are taken away.
- * With `trust` the caller knows that some source is readable, and a spurious answer does no harm
- * (O_NONBLOCK): only a receive bound to one source is looked at.
+ * Would a receive find something? Hidden notifications that stand in front are taken away. What is
+ * found is what the next receive returns.
  */
-bool fanin_readable(struct endpoint *endpoint, int fd, bool trust);
+bool fanin_readable(struct endpoint *endpoint, int fd);
+/* A peeled association was met ended: closes its descriptor unless there is something to be read. */
+void fanin_reap(struct endpoint *endpoint, struct association *association);
 
 #endif

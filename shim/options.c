@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "exclusion.h"
+#include "fanin.h"
 #include "inheritance.h"
 #include "option_lists.h"
 #include "peel.h"
@@ -94,6 +95,7 @@ static struct association *find(struct endpoint *endpoint, const struct option *
 	/* after the end some options still answer 0 there (KERNEL.md 4); the original says EINVAL
 	 */
 	if (ret && !peel_alive(ret->source.fd, ret->id)) {
+		fanin_reap(endpoint, ret);
 		peel_unuse(endpoint, ret);
 		ret = NULL;
 	}
@@ -203,6 +205,14 @@ static void set_on_all(struct endpoint *endpoint, int level, int name, const voi
 	errno = kept;
 }
 
+/* What its end has queued already was queued under the wish of that time (KERNEL.md 1). */
+static void set_hides_changes(struct association *association, bool hides)
+{
+	if (association->hides_changes != hides &&
+	    peel_alive(association->source.fd, association->id))
+		association->hides_changes = hides;
+}
+
 /* The subscription that we need stays; the program's wish decides what it sees. */
 static int set_event_on(struct association *association, const void *value, socklen_t len)
 {
@@ -211,9 +221,23 @@ static int set_event_on(struct association *association, const void *value, sock
 	memcpy(&event, value, sizeof(event));
 	if (event.se_type != SCTP_ASSOC_CHANGE)
 		return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, value, len);
-	association->hides_changes = !event.se_on;
+	set_hides_changes(association, !event.se_on);
 	event.se_on = 1;
 	return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
+}
+
+/*
+ * Subscribing to SCTP_SENDER_DRY_EVENT on a socket with one association answers at once when
+ * nothing is to be sent; with many it does not (net/sctp/socket.c:sctp_setsockopt_events).
+ */
+static void expect_dry(struct association *association)
+{
+	struct sctp_status status = {.sstat_assoc_id = association->id};
+	socklen_t len = sizeof(status);
+
+	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_STATUS, &status, &len) == 0 &&
+	    status.sstat_unackdata == 0 && status.sstat_penddata == 0)
+		association->hides_dry++;
 }
 
 /*
@@ -230,6 +254,8 @@ static void set_data_io_on(struct association *association, bool on)
 		return;
 	events.sctp_data_io_event = on;
 	events.sctp_association_event = 1;
+	if (events.sctp_sender_dry_event)
+		expect_dry(association);
 	libc.setsockopt(fd, SOL_SCTP, SCTP_EVENTS, &events, len);
 }
 
@@ -251,6 +277,20 @@ static int set_event_on_all(struct endpoint *endpoint, int fd, const void *value
 	return ret;
 }
 
+static void set_events_on(struct association *association, struct sctp_event_subscribe events,
+			  socklen_t len)
+{
+	if (len > offsetof(struct sctp_event_subscribe, sctp_association_event))
+		set_hides_changes(association, !events.sctp_association_event);
+	else
+		len = offsetof(struct sctp_event_subscribe, sctp_association_event) + 1;
+	if (events.sctp_sender_dry_event)
+		expect_dry(association);
+	events.sctp_association_event = 1;
+	libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, &events,
+			len < sizeof(events) ? len : sizeof(events));
+}
+
 static int set_events(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
 {
 	int ret = libc.setsockopt(fd, SOL_SCTP, SCTP_EVENTS, value, len), kept = errno;
@@ -260,17 +300,10 @@ static int set_events(struct endpoint *endpoint, int fd, const void *value, sock
 		return ret;
 	memset(&events, 0, sizeof(events));
 	memcpy(&events, value, len < sizeof(events) ? len : sizeof(events));
-	if (len < sizeof(events))
-		len = len < 2 ? 2 : len;
-	FOR_EACH_PEELED(association, endpoint)
-	{
-		struct sctp_event_subscribe ours = events;
-
-		association->hides_changes = !events.sctp_association_event;
-		ours.sctp_association_event = 1;
-		libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, &ours,
-				len < sizeof(ours) ? len : sizeof(ours));
-	}
+	/* only as many as were given are changed (net/sctp/socket.c:sctp_setsockopt_events) */
+	if (len > 0)
+		FOR_EACH_PEELED(association, endpoint)
+	set_events_on(association, events, len);
 	errno = kept;
 	return ret;
 }

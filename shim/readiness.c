@@ -132,7 +132,7 @@ static short granted(const struct watch *watch, nfds_t extra, short had)
 	if (!endpoint || !watch->fds[extra].revents)
 		return 0;
 	if (grants & READ)
-		return (had & READ) || !fanin_readable(endpoint, fd, endpoint->nonblock) ? 0
+		return (had & READ) || !fanin_readable(endpoint, fd) ? 0
 											 : grants;
 	FOR_EACH_PEELED(association, endpoint)
 	if (association->source.fd == watch->fds[extra].fd)
@@ -159,7 +159,7 @@ static int collect(const struct watch *watch, struct pollfd *fds)
 		if (fd >= 0 && (fds[i].revents & READ) && fdtable_get(fd) > FD_BUSY) {
 			ENTER(endpoint, fd);
 
-			if (endpoint && endpoint->bound && !fanin_readable(endpoint, fd, true))
+			if (endpoint && endpoint->bound && !fanin_readable(endpoint, fd))
 				fds[i].revents &= (short)~READ;
 		}
 	}

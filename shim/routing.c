@@ -6,6 +6,7 @@
 
 #include "ancillary.h"
 #include "exclusion.h"
+#include "fanin.h"
 #include "peel.h"
 #include "peeled.h"
 #include "telling.h"
@@ -93,6 +94,7 @@ static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
 		*ret = send_on(endpoint, association->source.fd, msg, flags);
 		return SENT_OR_FAILED;
 	}
+	fanin_reap(endpoint, association);
 	return ENDED;
 }
 
