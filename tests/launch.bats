@@ -8,13 +8,14 @@ setup() {
 	unset "${!SCTPEEL_@}" LD_PRELOAD
 }
 
-# The sanitizers' runtime must stay in front of everything.
+# The sanitizers' runtime must stay in front of everything. From spawn it becomes the program.
 launch() {
-	if [ -n "${SANITIZER_PRELOAD-}" ]; then
-		LD_PRELOAD=$PRELOAD sctpeel run "$@"
-	else
-		sctpeel run "$@"
+	local preload=()
+	[ -z "${SANITIZER_PRELOAD-}" ] || preload=(env "LD_PRELOAD=$PRELOAD")
+	if [ "${in_spawn-}" = yes ]; then
+		exec "${preload[@]}" sctpeel run "$@"
 	fi
+	"${preload[@]}" sctpeel run "$@"
 }
 
 @test "the library is loaded into the program, and into a script's interpreter" {
@@ -54,12 +55,10 @@ launch() {
 }
 
 @test "it is the same process" {
-	launch sh -c 'echo $$ >inside; sleep 30' &
-	local pid=$!
-	wait_until test -s inside
-	kill "$pid"
-	wait "$pid" || true
-	assert_equal "$(<inside)" "$pid"
+	spawn it launch sh -c 'echo $$; exec sleep 30'
+	wait_for_line it "$(pid_of it)"
+	stop it
+	assert_equal "$stopped" 143
 }
 
 @test "standard streams, descriptors and the working directory are untouched" {
@@ -118,8 +117,11 @@ launch() {
 }
 
 @test "a server under run peels what the policy says" {
-	spawn server launch -p all -t trace.jsonl "$PROGRAMS/echo_plain" 127.0.0.1 5000
+	requires jq
+	spawn server launch -p 'keep if msgs < 3; late: peel' -t trace.jsonl "$PROGRAMS/echo_plain" 5000
 	wait_for_listen 5000
+	"$PROGRAMS/peer" -n 3 -m 10 127.0.0.1 5000
 	stop server
-	run -0 grep -c '"event":"start"' trace.jsonl
+	run -0 jq -r 'select(.event == "peel") | "\(.rule) \(.effect.errno)"' trace.jsonl
+	assert_output $'late 0\nlate 0\nlate 0'
 }
