@@ -15,7 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "elf.h"
+#include "elf_file.h"
 #include "tool.h"
 
 enum {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* elf: what an executable file is, as far as preloading is concerned. */
-#ifndef SCTPEEL_ELF_H
-#define SCTPEEL_ELF_H
+/* elf_file: what an executable file is, as far as preloading is concerned. */
+#ifndef SCTPEEL_ELF_FILE_H
+#define SCTPEEL_ELF_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

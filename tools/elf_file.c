@@ -3,7 +3,7 @@
  * Every offset and length in the file is somebody else's word: nothing is used before it has been
  * held against the size of what was really read.
  */
-#include "elf.h"
+#include "elf_file.h"
 
 #include <elf.h>
 #include <errno.h>
