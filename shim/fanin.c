@@ -459,6 +459,25 @@ ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int
 	}
 }
 
+void fanin_tidy(struct endpoint *endpoint, int fd)
+{
+	const uint64_t often_enough = 1000000;
+	int kept = errno;
+
+	if (endpoint->associations.peeled == 0 || endpoint->bound ||
+	    now_ns() - endpoint->looked_ns < often_enough)
+		return;
+	(void)fanin_readable(endpoint, fd);
+	if (endpoint->bound_by_peek && lock_take(&endpoint->lock)) {
+		if (endpoint->bound_by_peek && endpoint->bound)
+			queue_keep(endpoint, endpoint->bound);
+		if (endpoint->bound_by_peek)
+			endpoint->bound = NULL;
+		lock_release(&endpoint->lock);
+	}
+	errno = kept;
+}
+
 int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_association)
 {
 	struct source *source;

@@ -28,6 +28,11 @@ int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_assoc
  * found is what the next receive returns.
  */
 bool fanin_readable(struct endpoint *endpoint, int fd);
+/*
+ * For programs that send and hardly ever receive: notices what ended meanwhile. Costs a look at the
+ * clock, and a thousand times a second at most a look at the sources.
+ */
+void fanin_tidy(struct endpoint *endpoint, int fd);
 /* A peeled association was met ended: closes its descriptor unless there is something to be read. */
 void fanin_reap(struct endpoint *endpoint, struct association *association);
 

@@ -75,12 +75,15 @@ enum routed { SENT_OR_FAILED, ENDED };
 
 static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
 				  struct association *association, const struct msghdr *msg,
-				  int flags, ssize_t *ret)
+				  int flags, bool aborts, ssize_t *ret)
 {
 	tell_call(fd, association->id, "sendmsg");
 	*ret = send_on(endpoint, association->source.fd, msg, flags);
-	if (*ret >= 0)
+	if (*ret >= 0) {
+		if (aborts)
+			fanin_reap(endpoint, association);
 		return SENT_OR_FAILED;
+	}
 	if (errno == EAGAIN) {
 		association->sndblocked++;
 		__atomic_store_n(&association->blocked, true, __ATOMIC_RELEASE);
@@ -123,7 +126,7 @@ static ssize_t send_to_all(struct endpoint *endpoint, int fd, const struct msghd
 	{
 		ssize_t n;
 
-		if (send_to_peeled(endpoint, fd, association, msg, flags, &n) == ENDED)
+		if (send_to_peeled(endpoint, fd, association, msg, flags, false, &n) == ENDED)
 			continue;
 		if (n < 0) {
 			peel_unuse(endpoint, association);
@@ -145,8 +148,8 @@ static ssize_t send_to_one(struct endpoint *endpoint, int fd, const struct msghd
 		ssize_t ret;
 
 		if (user.association) {
-			if (send_to_peeled(endpoint, fd, user.association, msg, flags, &ret) ==
-			    SENT_OR_FAILED)
+			if (send_to_peeled(endpoint, fd, user.association, msg, flags,
+					   (to->flags & SCTP_ABORT) != 0, &ret) == SENT_OR_FAILED)
 				return ret;
 			ended = true;
 			errno = EPIPE;
@@ -175,6 +178,7 @@ ssize_t routing_send(struct endpoint *endpoint, int fd, const struct msghdr *msg
 	ssize_t ret;
 
 	ancillary_destination(msg, &to);
+	fanin_tidy(endpoint, fd);
 	if (to.flags & SCTP_SENDALL)
 		ret = send_to_all(endpoint, fd, msg, flags);
 	else
