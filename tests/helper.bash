@@ -18,7 +18,7 @@
 #   in_netns NS CMD...              CMD in that network namespace
 #   lan A B [COUNT]                 namespaces A and B on COUNT networks: 10.9.N.1 is A, 10.9.N.2 B,
 #                                   also fd09:N::1 and ::2, devices vN, N from 1
-#   requires WORD...                skips with the reason: a command, or netns, plain (no sanitizer)
+#   requires WORD...                skips with the reason: a command, sctp, netns, plain (no sanitizer)
 
 # A compatible bats is in Debian since 12.
 bats_require_minimum_version 1.7.0
@@ -251,6 +251,7 @@ requires() {
 	for word; do
 		case $word in
 		netns) [ "$EUID" -eq 0 ] || skip 'needs root for network namespaces' ;;
+		sctp) [ -e /proc/net/sctp ] || skip 'needs a kernel with SCTP' ;;
 		plain) [ -z "${SANITIZER_PRELOAD-}" ] || skip 'cannot run under a sanitizer' ;;
 		*) command -v "$word" >/dev/null || skip "needs $word" ;;
 		esac
