@@ -17,8 +17,10 @@ static int hub;
 /* What a real server does with a message; one turn of this loop is two instructions. */
 static void work(void)
 {
-	for (unsigned long turn = instructions / 2; turn; turn--)
-		__asm__ volatile("" : "+r"(turn));
+	unsigned long turns = instructions / 2;
+
+	if (turns)
+		__asm__ volatile("1:	dec	%0\n	jnz	1b" : "+r"(turns) : : "cc");
 }
 
 static void watch(int fd)

@@ -28,6 +28,10 @@
 
 enum { MAX_FLOODERS = 64, MAX_SPORADIC = 200, MAX_EACH = 4096, TAG = 9 };
 
+/* A flooder says hello before it floods: a burst before its kernel knows a round-trip time can
+ * end in a lost probe of the closed window and seconds of silence, whatever the server does. */
+enum { HELLO = 8 };
+
 struct message {
 	int64_t sent, answered; /* ns on the monotonic clock, 0: not yet */
 };
@@ -58,7 +62,7 @@ static struct {
 	.interval = 50000000,
 	.duration = 2000000000,
 	.warm_up = 250000000,
-	.grace = 250000000,
+	.grace = 100000000,
 };
 
 static struct sockaddr_in server = {.sin_family = AF_INET};
@@ -75,7 +79,7 @@ static const char usage[] =
 	"  -i MS         mean time between two messages of one of them (50)\n"
 	"  -b MS         let it run in before measuring (250)\n"
 	"  -t MS         measure so long (2000)\n"
-	"  -g MS         then flood on for so long and wait for sporadic answers (250)\n"
+	"  -g MS         then flood on for so long and wait for sporadic answers (100)\n"
 	"  -p            the server prints what it receives: its output is on standard input\n"
 	"  -v            also a line for each 250 ms, on standard error\n";
 
@@ -134,6 +138,8 @@ __attribute__((noreturn)) static void flood(unsigned number)
 		for (unsigned burst = 0; burst < 16 && !full; burst++) {
 			char tag[TAG + 1];
 
+			if (count < HELLO)
+				usleep(1000);
 			snprintf(tag, sizeof(tag), "F%02x%06lx", number & 0xff, count & 0xffffff);
 			memcpy(out, tag, TAG);
 			full = send(fd, out, set.size, MSG_NOSIGNAL) < 0;
