@@ -154,6 +154,26 @@ static void emit(struct policy *policy, uint32_t at, uint32_t on_true, uint32_t 
 	}
 }
 
+static void emit_rules(struct policy *policy)
+{
+	const struct rule *rules = policy->rules;
+
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
+		uint32_t match = LEAF_EXIT + 1 + i, miss = LEAF_EXIT;
+
+		policy->rules[i].entry = (uint16_t)match;
+		if (rules[i].node == NO_NODE)
+			continue;
+		policy->rules[i].entry = (uint16_t)policy->leaf_count;
+		if (policy->timer_count == 0 && i + 1 < policy->rule_count) {
+			miss = policy->leaf_count + policy->nodes[rules[i].node].leaves;
+			if (rules[i + 1].node == NO_NODE)
+				miss = match + 1;
+		}
+		emit(policy, rules[i].node, match, miss);
+	}
+}
+
 /* FNV-1a, 64 bits, folded to 32. */
 static void hash(const char *text, char ret[9])
 {
@@ -193,12 +213,8 @@ int policy_compile(struct policy *policy)
 		snprintf(rule->shown, sizeof(rule->shown), "#%u", i + 1);
 		if (rule->for_ns)
 			rule->timer = (uint16_t)policy->timer_count++;
-		rule->entry = LEAF_MATCH;
-		if (rule->node == NO_NODE)
-			continue;
-		rule->entry = (uint16_t)policy->leaf_count;
-		emit(policy, rule->node, LEAF_MATCH, LEAF_MISS);
 	}
+	emit_rules(policy);
 	policy->never_peels = never_peels(policy);
 	policy->canonical = canonical_text(policy);
 	if (policy->canonical == NULL)

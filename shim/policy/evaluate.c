@@ -219,26 +219,31 @@ bool evaluation_holds(struct evaluation *evaluation, const struct leaf *leaf)
 	return in_ranges(policy, leaf, value) != leaf->negate;
 }
 
-static bool condition_holds(struct evaluation *evaluation, const struct rule *rule)
+/*
+ * Walks the leaves from `at` as long as they look at nothing but counters. An exit (see
+ * LEAF_EXIT), or the first leaf that needs more.
+ */
+static inline unsigned walk_counters(const struct policy *policy, const struct policy_input *input,
+				     unsigned at)
 {
-	const struct leaf *leaves = evaluation->policy->leaves;
-	const char *input = (const char *)evaluation->input;
-	unsigned at = rule->entry;
-
-	while (at < LEAF_MISS) {
-		const struct leaf *leaf = &leaves[at];
+	while (at < LEAF_EXIT && policy->leaves[at].how == LEAF_COUNTER) {
+		const struct leaf *leaf = &policy->leaves[at];
 		uint64_t counter;
-		bool holds;
 
-		if (leaf->how == LEAF_COUNTER) {
-			memcpy(&counter, input + leaf->offset, sizeof(counter));
-			holds = in_bounds(leaf, counter);
-		} else {
-			holds = evaluation_holds(evaluation, leaf);
-		}
-		at = leaf->next[holds];
+		memcpy(&counter, (const char *)input + leaf->offset, sizeof(counter));
+		at = leaf->next[in_bounds(leaf, counter)];
 	}
-	return at == LEAF_MATCH;
+	return at;
+}
+
+/* Walks the leaves from `at` until they know the answer: an exit. */
+static unsigned walk(struct evaluation *evaluation, unsigned at)
+{
+	const struct policy *policy = evaluation->policy;
+
+	while ((at = walk_counters(policy, evaluation->input, at)) < LEAF_EXIT)
+		at = policy->leaves[at].next[evaluation_holds(evaluation, &policy->leaves[at])];
+	return at;
 }
 
 uint64_t evaluation_held(const struct evaluation *evaluation, const struct rule *rule)
@@ -249,10 +254,9 @@ uint64_t evaluation_held(const struct evaluation *evaluation, const struct rule 
 }
 
 /* Starts or stops the rule's timer. True when the condition has held for long enough. */
-static bool run_timer(struct evaluation *evaluation, uint64_t *timers, const struct rule *rule,
-		      bool holds)
+static bool run_timer(struct evaluation *evaluation, const struct rule *rule, bool holds)
 {
-	uint64_t *timer = &timers[rule->timer];
+	uint64_t *timer = &evaluation->timers[rule->timer];
 
 	if (!holds)
 		*timer = 0;
@@ -261,59 +265,75 @@ static bool run_timer(struct evaluation *evaluation, uint64_t *timers, const str
 	return holds && evaluation_held(evaluation, rule) >= rule->for_ns;
 }
 
-/* Later rules with a `for` are looked at although an earlier one decided: their clocks run on. */
-static void run_later_timers(struct evaluation *evaluation, uint64_t *timers, uint32_t from)
+/*
+ * All rules are looked at, also behind the one that decides: the time for which their conditions
+ * have held runs on. Returns the exit, as walk does.
+ */
+static unsigned walk_with_timers(struct evaluation *evaluation, bool *ret_pending)
 {
 	const struct policy *policy = evaluation->policy;
+	unsigned decided = LEAF_EXIT;
 
-	for (uint32_t i = from; i < policy->rule_count; i++) {
+	for (uint32_t i = 0; i < policy->rule_count; i++) {
 		const struct rule *rule = &policy->rules[i];
+		bool holds, matches;
 
+		if (decided != LEAF_EXIT && rule->for_ns == 0)
+			continue;
+		holds = matches = walk(evaluation, rule->entry) != LEAF_EXIT;
 		if (rule->for_ns)
-			run_timer(evaluation, timers, rule, condition_holds(evaluation, rule));
+			matches = run_timer(evaluation, rule, holds);
+		if (decided != LEAF_EXIT)
+			continue;
+		*ret_pending |= holds && !matches;
+		if (matches)
+			decided = LEAF_EXIT + 1 + i;
 	}
+	return decided;
+}
+
+static inline void set_result(const struct policy *policy, unsigned exit, struct policy_result *ret)
+{
+	ret->rule = (int)exit - LEAF_EXIT - 1;
+	ret->verdict = exit == LEAF_EXIT ? POLICY_KEEP : policy->rules[ret->rule].verdict;
+	ret->reason[0] = '\0';
+}
+
+__attribute__((noinline)) static void evaluate_fully(const struct policy *policy, void *assoc_state,
+						     void *socket_state,
+						     const struct policy_input *input,
+						     bool want_reason, struct policy_result *ret)
+{
+	struct evaluation evaluation = {
+		.policy = policy,
+		.windows = assoc_state,
+		.socket_windows = socket_state,
+		.input = input,
+	};
+
+	if (policy->timer_count == 0) {
+		set_result(policy, walk(&evaluation, policy->rules[0].entry), ret);
+	} else {
+		evaluation.timers = (uint64_t *)assoc_state +
+				    policy->window_count * sizeof(struct window) / sizeof(uint64_t);
+		set_result(policy, walk_with_timers(&evaluation, &ret->pending), ret);
+	}
+	if (want_reason)
+		reason_write(&evaluation, ret);
 }
 
 void policy_evaluate(const struct policy *policy, void *assoc_state, void *socket_state,
 		     const struct policy_input *input, bool want_reason, struct policy_result *ret)
 {
-	struct evaluation
-		evaluation; /* not cleared: the kernel's figures are big and rarely used */
-	const struct window *windows = assoc_state;
-	uint64_t *timers = policy->timer_count
-				   ? (uint64_t *)assoc_state +
-					     policy->window_count * (sizeof(struct window) / 8)
-				   : NULL;
-
-	evaluation.policy = policy;
-	evaluation.windows = windows;
-	evaluation.socket_windows = socket_state;
-	evaluation.timers = timers;
-	evaluation.input = input;
-	evaluation.status.asked = false;
-	evaluation.stats.asked = false;
-	ret->verdict = POLICY_KEEP;
-	ret->rule = -1;
 	ret->pending = false;
-	ret->reason[0] = '\0';
-	for (uint32_t i = 0; i < policy->rule_count; i++) {
-		const struct rule *rule = &policy->rules[i];
-		bool matches = condition_holds(&evaluation, rule);
+	/* policies that only count, like the default one, are over in a few dozen instructions */
+	if (policy->timer_count == 0 && !want_reason) {
+		unsigned at = walk_counters(policy, input, policy->rules[0].entry);
 
-		if (timers != NULL && rule->for_ns) {
-			bool holds = matches;
-
-			matches = run_timer(&evaluation, timers, rule, holds);
-			ret->pending |= holds && !matches;
+		if (at >= LEAF_EXIT) {
+			set_result(policy, at, ret);
+			return;
 		}
-		if (!matches)
-			continue;
-		ret->verdict = rule->verdict;
-		ret->rule = (int)i;
-		if (timers != NULL)
-			run_later_timers(&evaluation, timers, i + 1);
-		break;
 	}
-	if (want_reason)
-		reason_write(&evaluation, ret);
+	evaluate_fully(policy, assoc_state, socket_state, input, want_reason, ret);
 }

@@ -18,7 +18,7 @@ struct asked {
 struct evaluation {
 	const struct policy *policy;
 	const struct window *windows, *socket_windows;
-	const uint64_t *timers;
+	uint64_t *timers;
 	const struct policy_input *input;
 	struct asked status, stats;
 };

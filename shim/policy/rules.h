@@ -94,8 +94,12 @@ struct node {
 };
 
 enum leaf_how { LEAF_COUNTER, LEAF_RANGE, LEAF_SET, LEAF_PREFIX };
-/* Jumps out of the program. */
-enum { LEAF_MISS = 0xfffe, LEAF_MATCH = 0xffff };
+/*
+ * Jumps out of the program: LEAF_EXIT when no rule matched, LEAF_EXIT + 1 + the rule that did.
+ * Without any `for` in the policy, a rule that misses jumps to the next one, so that one walk
+ * through the leaves answers for all rules. With a `for`, rules are walked one by one.
+ */
+enum { LEAF_EXIT = 0x8000 };
 
 struct leaf {
 	uint8_t source, how;   /* enum source, enum leaf_how */
@@ -114,7 +118,7 @@ struct rule {
 	char shown[16];			/* "#2" then */
 	enum policy_verdict verdict;
 	uint32_t node;	 /* NO_NODE: unconditional */
-	uint16_t entry;	 /* first leaf, LEAF_MATCH: unconditional */
+	uint16_t entry;	 /* first leaf, or for an unconditional rule the exit */
 	uint64_t for_ns; /* 0: at once */
 	uint16_t timer;	 /* slot, when for_ns is set */
 };
