@@ -32,8 +32,11 @@ enum policy_verdict { POLICY_KEEP, POLICY_PEEL };
 
 /*
  * What the shim knows of an association when a message arrived. Sizes in bytes, times in
- * nanoseconds. The figures that the kernel must be asked for are fetched through `ask`, and
- * only when a rule names them.
+ * nanoseconds. The figures that the kernel must be asked for are fetched through `ask`, at most
+ * once in an evaluation, and only when the verdict (or a `for`) depends on them.
+ *
+ * A predicate on something unknown is false, and so is its negation: `not ppid 60` does not hold
+ * before the first message, so that nobody is peeled for what is not known.
  */
 struct policy_kernel_figures {
 	uint64_t rwnd, unacked, pending, srtt_ns, cwnd; /* SCTP_STATUS */
@@ -43,7 +46,7 @@ struct policy_kernel_figures {
 struct policy_input {
 	uint64_t now_ns; /* CLOCK_MONOTONIC */
 	uint64_t first_seen_ns;
-	uint64_t previous_ns; /* of the message before this one; idle = now - previous */
+	uint64_t previous_ns; /* of the message before this one, 0: none; idle = now - previous */
 	uint64_t bytes, msgs; /* received so far, this message included */
 	uint64_t sndblocked;
 	uint32_t assocs, peeled; /* on this socket */
@@ -51,18 +54,17 @@ struct policy_input {
 	uint32_t ppid;		 /* host byte order */
 	bool has_message; /* false: first sight by notification; stream and ppid match nothing */
 	const struct sockaddr *peer, *local; /* NULL: unknown, matches nothing */
-	/* Fills *ret; false when the kernel did not answer (the predicate is then false). NULL
-	 * allowed. */
+	/* Fills *ret; false when the kernel did not answer: unknown then. NULL allowed. */
 	bool (*ask)(void *context, bool stats, struct policy_kernel_figures *ret);
 	void *context;
 };
 
 struct policy_result {
 	enum policy_verdict verdict;
-	int rule;	  /* 0-based index of the rule that matched, -1: none did */
-	bool pending;	  /* a `for` is running: the answer may change as time passes */
-	char reason[120]; /* "rate(5s)=12582912 > 10485760 for 3.2s", "bytes=3 < 1M", "no rule
-			     matches" */
+	int rule;     /* 0-based index of the rule that matched, -1: none did */
+	bool pending; /* a `for` is running: the answer may change as time passes */
+	/* "rate(5s)=12582912 > 10485760 for 3.2s", "bytes=3 < 1M", "no rule matches" */
+	char reason[120];
 };
 
 /*
@@ -77,8 +79,7 @@ bool policy_never_peels(const struct policy *policy);
 /* Number of rules, and name of rule i ("bulk"; "#2" for the second when it has none). */
 int policy_rules(const struct policy *policy);
 const char *policy_rule_name(const struct policy *policy, int rule);
-/* First 8 hex digits of a hash (FNV-1a 64, folded) of the canonical form. Static for the policy's
- * life. */
+/* 8 hex digits: FNV-1a 64 of the canonical form, folded to 32 bits. Valid as long as the policy. */
 const char *policy_hash(const struct policy *policy);
 
 /*
