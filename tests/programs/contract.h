@@ -306,8 +306,13 @@ static inline struct peer *new_peer(void)
 
 	struct peer *peer = &peers[peer_count];
 
+	/* what a full receive buffer dropped comes again soon */
+	struct sctp_rtoinfo soon = {.srto_initial = 100, .srto_max = 200, .srto_min = 50};
+
 	*peer = (struct peer){.fd = bound_socket(SOCK_STREAM)};
 	snprintf(peer->name, sizeof(peer->name), "%s", name_of_number(peer_count++));
+	if (setsockopt(peer->fd, SOL_SCTP, SCTP_RTOINFO, &soon, sizeof(soon)))
+		die("SCTP_RTOINFO");
 	set_timeout(peer->fd, SO_RCVTIMEO, 5000);
 	subscribe(peer->fd, SUB_DATA);
 	peer->port = local_port(peer->fd);
