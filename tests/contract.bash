@@ -31,11 +31,10 @@ peeled() {
 
 peels() {
 	local line count=0
-	[ -e "$1" ] || return 0
 	while IFS= read -r line; do
-		[[ $line = *'"event":"peel"'* && $line = *'"errno":0'[,}]* &&
+		[[ $line = *'"event":"peel"'* && $line = *'"errno":0'[,\}]* &&
 			$line != *'"by":"program"'* ]] && count=$((count + 1))
-	done <"$1"
+	done 2>/dev/null <"$1" || true
 	echo "$count"
 }
 
