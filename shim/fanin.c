@@ -223,8 +223,10 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 		return DELIVER;
 	if (attempt->n == 0 && !reads_nothing(msg)) {
 		/* shutdown(SHUT_RD): a source that says so for ever must not hide the others */
-		if (!attempt->association)
-			return DELIVER;
+		if (!attempt->association) {
+			queue_remove(endpoint, source);
+			return queue_has_others(endpoint) ? TRY_ON : DELIVER;
+		}
 		fanin_leave(endpoint, source);
 		return TRY_ON;
 	}

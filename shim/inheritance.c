@@ -2,10 +2,11 @@
 #include "inheritance.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 
 #include "peel.h"
 
-enum { OPTION_SIZE = 128 };
+enum { OPTION_SIZE = 128, FILTER_SIZE = 512 };
 
 /*
  * In the order in which they are set: IP_TOS changes the priority, so SO_PRIORITY comes after it.
@@ -44,6 +45,7 @@ static const struct {
 	{SOL_SOCKET, SO_BUSY_POLL},
 	{SOL_SOCKET, SO_PREFER_BUSY_POLL},
 	{SOL_SOCKET, SO_INCOMING_CPU},
+	{SOL_SOCKET, SO_ATTACH_FILTER},
 	{SOL_SCTP, SCTP_PR_SUPPORTED},
 	{SOL_SCTP, SCTP_RECONFIG_SUPPORTED},
 	{SOL_SCTP, SCTP_ENABLE_STREAM_RESET},
@@ -60,8 +62,8 @@ _Static_assert((int)LOST <= (int)NOTED_OPTIONS, "all of them can be noted");
 /* What cannot be read back and set; the associations stay on the socket that has it. */
 static const char *not_followed(int level, int name)
 {
-	if (level == SOL_SOCKET && (name == SO_ATTACH_FILTER || name == SO_ATTACH_BPF))
-		return "a socket filter is attached";
+	if (level == SOL_SOCKET && name == SO_ATTACH_BPF)
+		return "an eBPF socket filter is attached";
 	if (level == SOL_SCTP && (name == SCTP_AUTH_KEY || name == SCTP_AUTH_CHUNK ||
 				  name == SCTP_HMAC_IDENT || name == SCTP_AUTH_ACTIVE_KEY))
 		return "the socket has authentication keys of its own";
@@ -100,12 +102,32 @@ static void copy(int original, int peeled, int level, int name)
 		libc.setsockopt(peeled, level, name, value, len);
 }
 
+/* A classic filter; net/core/filter.c:sk_get_filter counts instructions, not bytes. */
+static void copy_filter(struct endpoint *endpoint, int original, int peeled)
+{
+	struct sock_filter code[FILTER_SIZE];
+	struct sock_fprog program = {.filter = code};
+	socklen_t len = FILTER_SIZE;
+
+	if (libc.getsockopt(original, SOL_SOCKET, SO_GET_FILTER, code, &len) < 0) {
+		peel_hold(endpoint, "a long socket filter is attached");
+		return;
+	}
+	program.len = (unsigned short)len;
+	if (len > 0)
+		libc.setsockopt(peeled, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
 void inheritance_apply(struct endpoint *endpoint, int original, int peeled)
 {
 	uint64_t noted = __atomic_load_n(&endpoint->noted, __ATOMIC_RELAXED);
 
 	for (int i = 0; i < LOST && noted; i++)
-		if (noted & (UINT64_C(1) << i))
+		if (!(noted & (UINT64_C(1) << i)))
+			continue;
+		else if (lost[i].level == SOL_SOCKET && lost[i].name == SO_ATTACH_FILTER)
+			copy_filter(endpoint, original, peeled);
+		else
 			copy(original, peeled, lost[i].level, lost[i].name);
 }
 

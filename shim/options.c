@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "exclusion.h"
 #include "fanin.h"
@@ -22,17 +24,21 @@ struct option {
 	int name;
 	uint16_t size;		   /* with less the value has no id */
 	int16_t id_at, address_at; /* -1: none */
+	bool of_endpoint;	   /* set for one association, it holds for all to come */
 };
 
 static const struct option options[] = {
 #define OPTION(name, structure, id) \
-	{name, offsetof(structure, id) + sizeof(sctp_assoc_t), offsetof(structure, id), -1},
+	{name, offsetof(structure, id) + sizeof(sctp_assoc_t), offsetof(structure, id), -1, false},
+#define OPTION_ENDPOINT(name, structure, id) \
+	{name, offsetof(structure, id) + sizeof(sctp_assoc_t), offsetof(structure, id), -1, true},
 #define OPTION_ADDRESS(name, structure, id, address)                           \
 	{name, offsetof(structure, address) + sizeof(struct sockaddr_storage), \
-	 offsetof(structure, id), offsetof(structure, address)},
-#define OPTION_WIDE(name) {name, 0, -1, -1},
+	 offsetof(structure, id), offsetof(structure, address), false},
+#define OPTION_WIDE(name) {name, 0, -1, -1, false},
 #include "options.def"
 #undef OPTION
+#undef OPTION_ENDPOINT
 #undef OPTION_ADDRESS
 #undef OPTION_WIDE
 };
@@ -148,6 +154,26 @@ static int get_of_association(struct endpoint *endpoint, int fd, int name,
 	}
 }
 
+/* The one option whose address counts when it is set and not when it is asked for. */
+static int get_primary(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
+{
+	struct option option = *option_find(SOL_SCTP, SCTP_PRIMARY_ADDR);
+
+	option.address_at = -1;
+	return get_of_association(endpoint, fd, SCTP_PRIMARY_ADDR, &option, value, len);
+}
+
+/* Writes what stands there already. A kernel or sandbox that lacks the call is believed. */
+static bool is_writable(void *at, const void *same, size_t size)
+{
+	struct iovec from = {(void *)(uintptr_t)same, size}, to = {at, size};
+	int kept = errno;
+	bool ret = process_vm_writev(getpid(), &from, 1, &to, 1, 0) >= 0 || errno != EFAULT;
+
+	errno = kept;
+	return ret;
+}
+
 static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *value, socklen_t *len)
 {
 	sctp_peeloff_flags_arg_t arg = {{0, 0}, 0};
@@ -155,9 +181,15 @@ static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *val
 	int ret;
 
 	/* the kernel takes no less, and says so (net/sctp/socket.c:sctp_getsockopt_peeloff) */
-	if (*len < size || nowhere(value))
+	if ((int)*len < (int)size || nowhere(value))
 		return libc.getsockopt(fd, SOL_SCTP, name, value, len);
 	memcpy(&arg, value, size);
+	/* the kernel destroys an association whose number it cannot write back (K2); we ask before
+	 */
+	if (!is_writable(value, &arg, size)) {
+		errno = EFAULT;
+		return -1;
+	}
 	ret = peel_for_program(endpoint, fd, arg.p_arg.associd, name, arg.flags);
 	if (ret < 0)
 		return ret;
@@ -188,6 +220,8 @@ int options_get(struct endpoint *endpoint, int fd, int level, int name, void *va
 		if (ret == 0)
 			disguise(endpoint, NULL, name, value, *len);
 		return ret;
+	case SCTP_PRIMARY_ADDR:
+		return get_primary(endpoint, fd, value, len);
 	default:
 		return get_of_association(endpoint, fd, name, option_find(level, name), value, len);
 	}
@@ -195,13 +229,31 @@ int options_get(struct endpoint *endpoint, int fd, int level, int name, void *va
 
 /* ------------------------------------------------------------------ set */
 
-static void set_on_all(struct endpoint *endpoint, int level, int name, const void *value,
-		       socklen_t len)
+/* All peeled ones. 0, or the first failure's errno; errno itself is kept. */
+static int set_on_all(struct endpoint *endpoint, int level, int name, const void *value,
+		      socklen_t len)
 {
-	int kept = errno;
+	int kept = errno, error = 0;
 
 	FOR_EACH_PEELED(association, endpoint)
-	libc.setsockopt(association->source.fd, level, name, value, len);
+	if (libc.setsockopt(association->source.fd, level, name, value, len) < 0 && !error)
+		error = errno;
+	errno = kept;
+	return error;
+}
+
+/* A flag of the endpoint, set in the name of one association: for it, the others, and those to
+ * come. */
+static void set_on_endpoint(struct endpoint *endpoint, int fd, int name, const void *value,
+			    socklen_t len)
+{
+	struct sctp_assoc_value future;
+	int kept = errno;
+
+	memcpy(&future, value, sizeof(future));
+	future.assoc_id = SCTP_FUTURE_ASSOC;
+	libc.setsockopt(fd, SOL_SCTP, name, &future, sizeof(future));
+	set_on_all(endpoint, SOL_SCTP, name, value, len);
 	errno = kept;
 }
 
@@ -241,22 +293,42 @@ static void expect_dry(struct association *association)
 }
 
 /*
+ * The socket's own copy stays as the program sets it, the association's has our subscription; what
+ * ended in between is noticed here.
+ */
+static void resubscribe(struct endpoint *endpoint, struct association *association)
+{
+	int fd = association->source.fd;
+	bool hides = peel_subscribe(fd, association->id);
+
+	if (peel_alive(fd, association->id))
+		association->hides_changes = hides;
+	else
+		fanin_reap(endpoint, association);
+}
+
+static void set_events_on(struct endpoint *endpoint, struct association *association,
+			  const void *value, socklen_t len, bool dry)
+{
+	if (dry)
+		expect_dry(association);
+	libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, value, len);
+	resubscribe(endpoint, association);
+}
+
+/*
  * SCTP_DATA_IO_EVENT is looked up in the socket's own copy (K4), which only SCTP_EVENTS changes on
  * a peeled one.
  */
-static void set_data_io_on(struct association *association, bool on)
+static void set_data_io_on(struct endpoint *endpoint, struct association *association, bool on)
 {
 	struct sctp_event_subscribe events;
 	socklen_t len = sizeof(events);
-	int fd = association->source.fd;
 
-	if (libc.getsockopt(fd, SOL_SCTP, SCTP_EVENTS, &events, &len) < 0)
+	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, &events, &len) < 0)
 		return;
 	events.sctp_data_io_event = on;
-	events.sctp_association_event = 1;
-	if (events.sctp_sender_dry_event)
-		expect_dry(association);
-	libc.setsockopt(fd, SOL_SCTP, SCTP_EVENTS, &events, len);
+	set_events_on(endpoint, association, &events, len, events.sctp_sender_dry_event);
 }
 
 static int set_event_on_all(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
@@ -269,26 +341,12 @@ static int set_event_on_all(struct endpoint *endpoint, int fd, const void *value
 		FOR_EACH_PEELED(association, endpoint)
 		{
 			if (event.se_type == SCTP_DATA_IO_EVENT)
-				set_data_io_on(association, event.se_on);
+				set_data_io_on(endpoint, association, event.se_on);
 			else if (event.se_assoc_id != SCTP_FUTURE_ASSOC)
 				set_event_on(association, value, len);
 		}
 	errno = kept;
 	return ret;
-}
-
-static void set_events_on(struct association *association, struct sctp_event_subscribe events,
-			  socklen_t len)
-{
-	if (len > offsetof(struct sctp_event_subscribe, sctp_association_event))
-		set_hides_changes(association, !events.sctp_association_event);
-	else
-		len = offsetof(struct sctp_event_subscribe, sctp_association_event) + 1;
-	if (events.sctp_sender_dry_event)
-		expect_dry(association);
-	events.sctp_association_event = 1;
-	libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, &events,
-			len < sizeof(events) ? len : sizeof(events));
 }
 
 static int set_events(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
@@ -303,7 +361,7 @@ static int set_events(struct endpoint *endpoint, int fd, const void *value, sock
 	/* only as many as were given are changed (net/sctp/socket.c:sctp_setsockopt_events) */
 	if (len > 0)
 		FOR_EACH_PEELED(association, endpoint)
-	set_events_on(association, events, len);
+	set_events_on(endpoint, association, value, len, events.sctp_sender_dry_event);
 	errno = kept;
 	return ret;
 }
@@ -367,9 +425,19 @@ static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *val
 		if (name == SCTP_EVENT && id <= SCTP_ALL_ASSOC && id >= 0)
 			return set_event_on_all(endpoint, fd, value, len);
 		ret = set_of_association(endpoint, fd, option, value, len);
-		if (ret == 0 && names_all(option, value))
-			set_on_all(endpoint, SOL_SCTP, name, value, len);
-		return ret;
+		if (ret < 0)
+			return ret;
+		if (option->of_endpoint) {
+			set_on_endpoint(endpoint, fd, name, value, len);
+		} else if (names_all(option, value)) {
+			int error = set_on_all(endpoint, SOL_SCTP, name, value, len);
+
+			if (error) {
+				errno = error;
+				return -1;
+			}
+		}
+		return 0;
 	}
 	ret = libc.setsockopt(fd, SOL_SCTP, name, value, len);
 	if (ret == 0 && option && option->id_at < 0) {
@@ -419,5 +487,40 @@ int options_set(struct endpoint *endpoint, int fd, int level, int name, const vo
 	}
 	if (ret == 0)
 		inheritance_note(endpoint, level, name);
+	return ret;
+}
+
+/*
+ * The port is taken, says the kernel, by our own peeled sockets (KERNEL.md 4), unless all say that
+ * it may be used again (net/sctp/socket.c:sctp_get_port_local).
+ */
+static int listen_again(struct endpoint *endpoint, int fd, int backlog)
+{
+	int reuse = 0, ret, kept;
+	socklen_t len = sizeof(reuse);
+
+	if (libc.getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &len) < 0 || reuse)
+		return -1;
+	reuse = 1;
+	libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	set_on_all(endpoint, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	ret = libc.listen(fd, backlog);
+	kept = errno;
+	reuse = 0;
+	libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	set_on_all(endpoint, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
+	errno = kept;
+	return ret;
+}
+
+int options_listen(struct endpoint *endpoint, int fd, int backlog)
+{
+	int ret = libc.listen(fd, backlog);
+
+	if (ret < 0 && errno == EADDRINUSE && endpoint->associations.peeled > 0)
+		ret = listen_again(endpoint, fd, backlog);
+	/* with 0 an SCTP socket stops listening (net/sctp/socket.c:sctp_inet_listen) */
+	if (ret == 0)
+		endpoint->listening = backlog != 0;
 	return ret;
 }

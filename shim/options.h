@@ -14,6 +14,8 @@
 /* getsockopt(2) and setsockopt(2), errno as on one socket. */
 int options_get(struct endpoint *endpoint, int fd, int level, int name, void *value,
 		socklen_t *len);
+/* listen(2), which peeled sockets on the same port must not stand in the way of. */
+int options_listen(struct endpoint *endpoint, int fd, int backlog);
 int options_set(struct endpoint *endpoint, int fd, int level, int name, const void *value,
 		socklen_t len);
 

@@ -149,8 +149,7 @@ static int ask_kernel_to_peel(struct endpoint *endpoint, int fd, sctp_assoc_t id
 	return ret;
 }
 
-/* A quiet end is invisible without a subscription (KERNEL.md 4). True: we had to subscribe. */
-static bool subscribe(int fd, sctp_assoc_t id)
+bool peel_subscribe(int fd, sctp_assoc_t id)
 {
 	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE};
 	socklen_t len = sizeof(event);
@@ -176,7 +175,7 @@ static void prepare(struct endpoint *endpoint, int fd, sctp_assoc_t id, struct p
 {
 	inheritance_apply(endpoint, fd, peeled->fd);
 	set_buffers(peeled->fd);
-	peeled->hides_changes = subscribe(peeled->fd, id);
+	peeled->hides_changes = peel_subscribe(peeled->fd, id);
 	/* it may have ended, unheard, before we subscribed */
 	peeled->dead = !peel_alive(peeled->fd, id);
 }

@@ -34,6 +34,12 @@ void peel_review(struct endpoint *endpoint, int fd, uint64_t now);
 /* Pins and unpins a peeled descriptor for a system call. Lock held for use, not for unuse. */
 void peel_use(struct association *association);
 void peel_unuse(struct endpoint *endpoint, struct association *association);
+/*
+ * A quiet end is invisible without a subscription to SCTP_ASSOC_CHANGE (KERNEL.md 4): takes one for
+ * the association of this peeled descriptor. True when the program had none, so that it is ours
+ * alone.
+ */
+bool peel_subscribe(int fd, sctp_assoc_t id);
 /* Does the kernel still know the association of this peeled descriptor? No lock needed. */
 bool peel_alive(int fd, sctp_assoc_t id);
 /* The endpoint ends: closes all that was peeled. */

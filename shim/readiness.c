@@ -2,6 +2,7 @@
 #include "readiness.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -103,7 +104,8 @@ static void add_entry(struct watch *watch, nfds_t i)
 	int fd = watch->fds[i].fd;
 	ENTER(endpoint, fd);
 
-	watch->fds[i].fd = fd;
+	/* what is hidden is no descriptor of the program's: POLLNVAL */
+	watch->fds[i].fd = fd < 0 ? INT_MAX : fd;
 	if (!endpoint)
 		return;
 	if ((watch->fds[i].events & READ) && fanin_hub(endpoint, fd) == 0)
@@ -132,8 +134,7 @@ static short granted(const struct watch *watch, nfds_t extra, short had)
 	if (!endpoint || !watch->fds[extra].revents)
 		return 0;
 	if (grants & READ)
-		return (had & READ) || !fanin_readable(endpoint, fd) ? 0
-											 : grants;
+		return (had & READ) || !fanin_readable(endpoint, fd) ? 0 : grants;
 	FOR_EACH_PEELED(association, endpoint)
 	if (association->source.fd == watch->fds[extra].fd)
 		association->blocked = false;

@@ -132,7 +132,8 @@ void fanin_leave(struct endpoint *endpoint, struct source *source)
 {
 	int kept = errno;
 
-	if (source->fd >= 0)
+	/* in a fork child the hub is the parent's, and so is what is in it */
+	if (source->fd >= 0 && !endpoint->hub_inherited)
 		libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, source->fd, NULL);
 	queue_remove(endpoint, source);
 	if (endpoint->bound == source)
@@ -171,6 +172,11 @@ static void look(struct endpoint *endpoint, uint64_t now)
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
 		if (association_peeled(a))
 			found(endpoint, &a->source);
+}
+
+bool queue_has_others(const struct endpoint *endpoint)
+{
+	return endpoint->fresh.first || endpoint->busy.first || endpoint->current;
 }
 
 /* The turn passes to `source`, `credit` messages long. */

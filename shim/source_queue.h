@@ -28,6 +28,8 @@ void fanin_leave(struct endpoint *endpoint, struct source *source);
  * turn. NULL: none is readable. *looks counts looks of this call: one that finds nothing is final.
  */
 struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks);
+/* Are there others whose turn will come without another look? */
+bool queue_has_others(const struct endpoint *endpoint);
 /* It gave a message. */
 void queue_served(struct endpoint *endpoint, struct source *source);
 /* It gave something that did not count: stays first. */

@@ -8,9 +8,18 @@
 #include <errno.h>
 
 #include "endpoint.h"
+#include "events/descriptor.h"
 #include "events/events.h"
 #include "libc.h"
 #include "siblings.h"
+
+/* The trace's own descriptor is hidden like the peeled ones; it moves by events_move_fd. */
+static void hide_sink(int fd, bool ours)
+{
+	static int slot __attribute__((aligned(8)));
+
+	fdtable_set(fd, ours ? fd_word(FD_HIDDEN, &slot) : FD_UNKNOWN);
+}
 
 static __attribute__((constructor)) void start(void)
 {
@@ -20,6 +29,7 @@ static __attribute__((constructor)) void start(void)
 	endpoint_set_process();
 	if (settings_load()->mode != MODE_OFF) {
 		siblings_start();
+		descriptor_changed = hide_sink;
 		events_start(settings_get());
 	}
 	errno = kept;

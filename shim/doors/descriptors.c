@@ -7,7 +7,6 @@
 
 #include "doors/doors.h"
 #include "epollset.h"
-#include "events/events.h"
 #include "hidden.h"
 
 /* ------------------------------------------------------------------ new numbers */
@@ -105,7 +104,7 @@ static int copy_over(int fd, int to, int flags, bool three)
 		return three ? libc.dup3(fd, to, flags) : libc.dup2(fd, to);
 	if (libc.fcntl(fd, F_GETFD) < 0)
 		return -1;
-	if (fd_kind(fdtable_get(to)) == FD_HIDDEN || events_own_fd(to))
+	if (fd_kind(fdtable_get(to)) == FD_HIDDEN)
 		hidden_make_way(to);
 	old = endpoint_closing(to);
 	ret = three ? libc.dup3(fd, to, flags) : libc.dup2(fd, to);
@@ -143,8 +142,6 @@ int dup3(int fd, int to, int flags)
 
 int close(int fd)
 {
-	if (unlikely(events_own_fd(fd)))
-		fd = -1;
 	return endpoint_close(fd);
 }
 
@@ -155,7 +152,7 @@ int __close(int fd)
 
 static bool is_hidden(int fd)
 {
-	return fd_kind(fdtable_get(fd)) == FD_HIDDEN || events_own_fd(fd);
+	return fd_kind(fdtable_get(fd)) == FD_HIDDEN;
 }
 
 /* First hidden number in [first, last], last + 1 when there is none. */
@@ -197,7 +194,7 @@ int close_range(unsigned int first, unsigned int last, int flags)
 		close_ours(first, last);
 	do {
 		until = next_hidden(at, last);
-		if (until > at || last == UINT32_MAX)
+		if (until > at || until == 0)
 			ret = libc.close_range(at, until == 0 ? UINT32_MAX : until - 1, flags);
 		if (ret < 0 || until == 0 || until > last)
 			break;

@@ -41,6 +41,12 @@ static struct epollset *set_of(int epfd)
 	return unlikely(fd_kind(word) == FD_SET) ? fd_object(word) : NULL;
 }
 
+/* A hidden number is none. */
+static int visible(int epfd)
+{
+	return unlikely(fd_kind(fdtable_get(epfd)) == FD_HIDDEN) ? -1 : epfd;
+}
+
 static int our_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
 		    int timeout, const sigset_t *mask)
 {
@@ -62,7 +68,8 @@ int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
 	struct epollset *set = set_of(epfd);
 
 	return set ? our_wait(set, epfd, events, maxevents, timeout, NULL)
-		   : woken(epfd, events, libc.epoll_wait(epfd, events, maxevents, timeout));
+		   : woken(epfd, events,
+			   libc.epoll_wait(visible(epfd), events, maxevents, timeout));
 }
 
 int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout,
@@ -71,7 +78,8 @@ int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout
 	struct epollset *set = set_of(epfd);
 
 	return set ? our_wait(set, epfd, events, maxevents, timeout, mask)
-		   : woken(epfd, events, libc.epoll_pwait(epfd, events, maxevents, timeout, mask));
+		   : woken(epfd, events,
+			   libc.epoll_pwait(visible(epfd), events, maxevents, timeout, mask));
 }
 
 int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
@@ -80,5 +88,6 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 	struct epollset *set = set_of(epfd);
 
 	return set ? epollset_wait(set, epfd, events, maxevents, timeout, mask)
-		   : woken(epfd, events, libc.epoll_pwait2(epfd, events, maxevents, timeout, mask));
+		   : woken(epfd, events,
+			   libc.epoll_pwait2(visible(epfd), events, maxevents, timeout, mask));
 }

@@ -56,12 +56,8 @@ int listen(int fd, int backlog)
 	if (endpoint_foreign(fd))
 		return libc.listen(fd, backlog);
 	ENTER(endpoint, fd);
-	int ret = libc.listen(fd, backlog);
 
-	/* with 0 an SCTP socket stops listening (net/sctp/socket.c:sctp_inet_listen) */
-	if (ret == 0 && endpoint)
-		endpoint->listening = backlog != 0;
-	return ret;
+	return endpoint ? options_listen(endpoint, fd, backlog) : libc.listen(fd, backlog);
 }
 
 int shutdown(int fd, int how)

@@ -9,10 +9,18 @@
 
 #include "../libc.h"
 
+void (*descriptor_changed)(int fd, bool ours);
+
 static atomic_int current = -1;
 static atomic_int users;
 static dev_t device; /* what was opened there */
 static ino_t inode;
+
+static void tell(int fd, bool ours)
+{
+	if (descriptor_changed)
+		descriptor_changed(fd, ours);
+}
 
 int descriptor_get(void)
 {
@@ -74,6 +82,7 @@ int descriptor_set(int fd)
 	device = info.st_dev;
 	inode = info.st_ino;
 	atomic_store(&current, number);
+	tell(number, true);
 	return 0;
 }
 
@@ -98,6 +107,7 @@ void descriptor_close(void)
 		return;
 	wait_for_users();
 	libc.close(number);
+	tell(number, false);
 }
 
 int descriptor_move(int fd)
@@ -110,7 +120,9 @@ int descriptor_move(int fd)
 	if (number < 0)
 		return number;
 	atomic_store(&current, number);
+	tell(number, true);
 	wait_for_users();
+	tell(fd, false);
 	libc.close(fd);
 	return 0;
 }

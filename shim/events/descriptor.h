@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+/* Told of each number that becomes ours, or ceases to be; NULL: nobody asks. Set before any is. */
+extern void (*descriptor_changed)(int fd, bool ours);
+
 /* The number, -1 when there is none. */
 int descriptor_get(void);
 /*
