@@ -57,12 +57,12 @@ struct association {
 	uint32_t sndblocked;
 	uint16_t refusals;
 	int16_t rule;
-	uint8_t verdict;	  /* enum association_verdict: the last one told */
-	uint8_t hides_dry;    /* SCTP_SENDER_DRY_EVENTs to come that one socket would not have had */
-	bool hides_changes;	  /* SCTP_ASSOC_CHANGE is subscribed for us alone */
-	bool ended;		  /* its last notification was read */
-	bool retired;		  /* waits for its users to leave */
-	bool blocked;		  /* a send found no room: POLLOUT waits for it */
+	uint8_t verdict;    /* enum association_verdict: the last one told */
+	uint8_t hides_dry;  /* SCTP_SENDER_DRY_EVENTs to come that one socket would not have had */
+	bool hides_changes; /* SCTP_ASSOC_CHANGE is subscribed for us alone */
+	bool ended;	    /* its last notification was read */
+	bool retired;	    /* waits for its users to leave */
+	bool blocked;	    /* a send found no room: POLLOUT waits for it */
 	bool addresses_known;	  /* all of the peer's addresses are in the table */
 	struct peer_address peer; /* family 0: unknown */
 	uint64_t state[];	  /* the policy's */

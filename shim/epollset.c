@@ -129,7 +129,8 @@ static int hub_of(const struct registration *registration)
 
 static int put_hub(struct registration *registration, int op)
 {
-	int fault = fault_at("epoll");
+	/* a change needs no memory, so it cannot fail */
+	int fault = op == EPOLL_CTL_ADD ? fault_at("epoll") : 0;
 
 	if (fault) {
 		errno = fault;
@@ -184,6 +185,17 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 		return ret;
 	}
 	if (add_hub(registration) < 0) {
+		/* what is peeled off already would never wake this set */
+		if (endpoint->associations.peeled > 0) {
+			int error = errno;
+
+			ctl(epfd, EPOLL_CTL_DEL, fd, 0, 0);
+			registration->tag = 0;
+			hidden_close(&registration->hub);
+			pool_give(&registrations, registration);
+			errno = error;
+			return -1;
+		}
 		registration->on_hub = false;
 		ctl(epfd, EPOLL_CTL_MOD, fd, originals(registration), registration->tag);
 		/* what is peeled off now would never wake this set */
@@ -306,8 +318,7 @@ static bool tell_once(const struct found *found)
 /* Is there anything to be received that the program may see? Only where it asked for input. */
 static uint32_t input(struct endpoint *endpoint, const struct found *found)
 {
-	if (!(found->events & INPUT) ||
-	    !fanin_readable(endpoint, endpoint->number))
+	if (!(found->events & INPUT) || !fanin_readable(endpoint, endpoint->number))
 		return 0;
 	return found->events & INPUT;
 }

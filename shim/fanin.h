@@ -33,7 +33,8 @@ bool fanin_readable(struct endpoint *endpoint, int fd);
  * clock, and a thousand times a second at most a look at the sources.
  */
 void fanin_tidy(struct endpoint *endpoint, int fd);
-/* A peeled association was met ended: closes its descriptor unless there is something to be read. */
+/* A peeled association was met ended: closes its descriptor unless there is something to be read.
+ */
 void fanin_reap(struct endpoint *endpoint, struct association *association);
 
 #endif

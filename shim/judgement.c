@@ -78,6 +78,9 @@ static const char *obstacle(struct endpoint *endpoint, const struct association 
 		return "another peel is under way";
 	if (association->retry_ns > now)
 		return "the kernel refused, next try later";
+	/* sends by its address would not find it where it went */
+	if (association->peer.family && !association->addresses)
+		return "no memory for the peer's address";
 	if (!hidden_budget(now))
 		return "descriptor budget (SCTPEEL_MAX, SCTPEEL_FD_RESERVE)";
 	return NULL;
@@ -116,6 +119,9 @@ void judge(struct endpoint *endpoint, int fd, struct association *association,
 	const char *held = NULL;
 
 	if (association->peer.family) {
+		if (unlikely(!association->addresses))
+			association_add_address(&endpoint->associations, association,
+						&association->peer);
 		peer_address_to(&association->peer, &peer);
 		input.peer = (const struct sockaddr *)&peer;
 	}

@@ -13,6 +13,7 @@
 #include "peel.h"
 #include "peeled.h"
 #include "routing.h"
+#include "subscriptions.h"
 #include "telling.h"
 
 /* A structure that is nothing but an id. */
@@ -257,115 +258,6 @@ static void set_on_endpoint(struct endpoint *endpoint, int fd, int name, const v
 	errno = kept;
 }
 
-/* What its end has queued already was queued under the wish of that time (KERNEL.md 1). */
-static void set_hides_changes(struct association *association, bool hides)
-{
-	if (association->hides_changes != hides &&
-	    peel_alive(association->source.fd, association->id))
-		association->hides_changes = hides;
-}
-
-/* The subscription that we need stays; the program's wish decides what it sees. */
-static int set_event_on(struct association *association, const void *value, socklen_t len)
-{
-	struct sctp_event event;
-
-	memcpy(&event, value, sizeof(event));
-	if (event.se_type != SCTP_ASSOC_CHANGE)
-		return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, value, len);
-	set_hides_changes(association, !event.se_on);
-	event.se_on = 1;
-	return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
-}
-
-/*
- * Subscribing to SCTP_SENDER_DRY_EVENT on a socket with one association answers at once when
- * nothing is to be sent; with many it does not (net/sctp/socket.c:sctp_setsockopt_events).
- */
-static void expect_dry(struct association *association)
-{
-	struct sctp_status status = {.sstat_assoc_id = association->id};
-	socklen_t len = sizeof(status);
-
-	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_STATUS, &status, &len) == 0 &&
-	    status.sstat_unackdata == 0 && status.sstat_penddata == 0)
-		association->hides_dry++;
-}
-
-/*
- * The socket's own copy stays as the program sets it, the association's has our subscription; what
- * ended in between is noticed here.
- */
-static void resubscribe(struct endpoint *endpoint, struct association *association)
-{
-	int fd = association->source.fd;
-	bool hides = peel_subscribe(fd, association->id);
-
-	if (peel_alive(fd, association->id))
-		association->hides_changes = hides;
-	else
-		fanin_reap(endpoint, association);
-}
-
-static void set_events_on(struct endpoint *endpoint, struct association *association,
-			  const void *value, socklen_t len, bool dry)
-{
-	if (dry)
-		expect_dry(association);
-	libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, value, len);
-	resubscribe(endpoint, association);
-}
-
-/*
- * SCTP_DATA_IO_EVENT is looked up in the socket's own copy (K4), which only SCTP_EVENTS changes on
- * a peeled one.
- */
-static void set_data_io_on(struct endpoint *endpoint, struct association *association, bool on)
-{
-	struct sctp_event_subscribe events;
-	socklen_t len = sizeof(events);
-
-	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_EVENTS, &events, &len) < 0)
-		return;
-	events.sctp_data_io_event = on;
-	set_events_on(endpoint, association, &events, len, events.sctp_sender_dry_event);
-}
-
-static int set_event_on_all(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
-{
-	int ret = libc.setsockopt(fd, SOL_SCTP, SCTP_EVENT, value, len), kept = errno;
-	struct sctp_event event;
-
-	memcpy(&event, value, sizeof(event));
-	if (ret == 0)
-		FOR_EACH_PEELED(association, endpoint)
-		{
-			if (event.se_type == SCTP_DATA_IO_EVENT)
-				set_data_io_on(endpoint, association, event.se_on);
-			else if (event.se_assoc_id != SCTP_FUTURE_ASSOC)
-				set_event_on(association, value, len);
-		}
-	errno = kept;
-	return ret;
-}
-
-static int set_events(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
-{
-	int ret = libc.setsockopt(fd, SOL_SCTP, SCTP_EVENTS, value, len), kept = errno;
-	struct sctp_event_subscribe events;
-
-	if (ret < 0)
-		return ret;
-	memset(&events, 0, sizeof(events));
-	memcpy(&events, value, len < sizeof(events) ? len : sizeof(events));
-	/* only as many as were given are changed (net/sctp/socket.c:sctp_setsockopt_events) */
-	if (len > 0)
-		FOR_EACH_PEELED(association, endpoint)
-	set_events_on(endpoint, association, value, len, events.sctp_sender_dry_event);
-	errno = kept;
-	return ret;
-}
-
 /* Stays on in the kernel while the shim runs; what the program asked for decides what it is given.
  */
 static int set_rcvinfo(struct endpoint *endpoint, int fd, const void *value, socklen_t len)
@@ -394,7 +286,7 @@ static int set_of_association(struct endpoint *endpoint, int fd, const struct op
 		if (association) {
 			tell_call(fd, association->id, "setsockopt");
 			ret = option->name == SCTP_EVENT
-				      ? set_event_on(association, value, len)
+				      ? subscription_set_event_of(association, value, len)
 				      : libc.setsockopt(association->source.fd, SOL_SCTP,
 							option->name, value, len);
 			peel_unuse(endpoint, association);
@@ -423,7 +315,7 @@ static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *val
 		sctp_assoc_t id = id_of(option, value);
 
 		if (name == SCTP_EVENT && id <= SCTP_ALL_ASSOC && id >= 0)
-			return set_event_on_all(endpoint, fd, value, len);
+			return subscription_set_event(endpoint, fd, value, len);
 		ret = set_of_association(endpoint, fd, option, value, len);
 		if (ret < 0)
 			return ret;
@@ -477,7 +369,7 @@ int options_set(struct endpoint *endpoint, int fd, int level, int name, const vo
 	if (level != SOL_SCTP) {
 		ret = set_on_socket(endpoint, fd, level, name, value, len);
 	} else if (name == SCTP_EVENTS) {
-		return set_events(endpoint, fd, value, len);
+		return subscription_set_events(endpoint, fd, value, len);
 	} else if (name == SCTP_RECVRCVINFO) {
 		return set_rcvinfo(endpoint, fd, value, len);
 	} else if (name == SCTP_SOCKOPT_CONNECTX || name == SCTP_SOCKOPT_CONNECTX_OLD) {

@@ -125,6 +125,21 @@ struct peeled {
 	bool hides_changes, dead;
 };
 
+/*
+ * A peel cannot be undone, so what it needs is had once before: a number, for the kernel destroys
+ * an association that it finds none for (KERNEL.md 2), and a place in the hub. 0, or an errno.
+ */
+static int rehearse(struct endpoint *endpoint, int fd)
+{
+	int number = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), ret;
+
+	if (number < 0)
+		return errno;
+	ret = fanin_room(endpoint, number);
+	libc.close(number);
+	return -ret;
+}
+
 static int ask_kernel_to_peel(struct endpoint *endpoint, int fd, sctp_assoc_t id)
 {
 	sctp_peeloff_flags_arg_t with_flags = {{id, 0}, SOCK_CLOEXEC};
@@ -132,6 +147,8 @@ static int ask_kernel_to_peel(struct endpoint *endpoint, int fd, sctp_assoc_t id
 	socklen_t len = sizeof(with_flags);
 	int ret = fault_at("peel");
 
+	if (!ret)
+		ret = rehearse(endpoint, fd);
 	if (ret) {
 		errno = ret;
 		return -1;
@@ -180,7 +197,10 @@ static void prepare(struct endpoint *endpoint, int fd, sctp_assoc_t id, struct p
 	peeled->dead = !peel_alive(peeled->fd, id);
 }
 
-/* Publishes it: from here on receives and sends find the association on its own descriptor. */
+/*
+ * Publishes it: from here on receives and sends find the association on its own descriptor. Without
+ * memory for a record one that ended meanwhile, and was forgotten, is over.
+ */
 static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct peeled *peeled,
 		    uint64_t now)
 {
@@ -192,6 +212,11 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
 	association = association_find(&endpoint->associations, id);
 	if (!association)
 		association = association_add(&endpoint->associations, id, now);
+	if (!association) {
+		lock_release(&endpoint->lock);
+		libc.close(peeled->fd);
+		return;
+	}
 	hidden_adopt(peeled->fd, &association->source.fd);
 	association->hides_changes = peeled->hides_changes;
 	association->ended = peeled->dead;

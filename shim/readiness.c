@@ -188,7 +188,7 @@ static struct timespec until(uint64_t deadline)
 int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
 		   const sigset_t *mask)
 {
-	struct watch watch __attribute__((cleanup(give_back)));
+	struct watch watch __attribute__((cleanup(give_back))) = {.total = 0};
 	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
 	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0;
 

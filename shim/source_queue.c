@@ -82,16 +82,16 @@ void queue_served(struct endpoint *endpoint, struct source *source)
 		queue_remove(endpoint, source);
 }
 
-static int hub_watch(int hub, int op, int fd, struct source *source)
+static int hub_watch(int hub, int fd, uint32_t events, struct source *source)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+	struct epoll_event event = {.events = events, .data.ptr = source};
 	int fault = fault_at("epoll");
 
 	if (fault) {
 		errno = fault;
 		return -fault;
 	}
-	return libc.epoll_ctl(hub, op, fd, &event) < 0 ? -errno : 0;
+	return libc.epoll_ctl(hub, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 int fanin_hub(struct endpoint *endpoint, int fd)
@@ -106,7 +106,7 @@ int fanin_hub(struct endpoint *endpoint, int fd)
 		return -EAGAIN;
 	if (endpoint->hub < 0) {
 		hub = libc.epoll_create1(EPOLL_CLOEXEC);
-		ret = hub < 0 ? -errno : hub_watch(hub, EPOLL_CTL_ADD, fd, &endpoint->original);
+		ret = hub < 0 ? -errno : hub_watch(hub, fd, EPOLLIN, &endpoint->original);
 		if (ret == 0)
 			hidden_adopt(hub, &endpoint->hub);
 		else if (hub >= 0)
@@ -117,10 +117,22 @@ int fanin_hub(struct endpoint *endpoint, int fd)
 	return ret;
 }
 
-int fanin_join(struct endpoint *endpoint, struct source *source)
+int fanin_room(struct endpoint *endpoint, int fd)
 {
 	int kept = errno;
-	int ret = hub_watch(endpoint->hub, EPOLL_CTL_ADD, source->fd, source);
+	int ret = hub_watch(endpoint->hub, fd, 0, &endpoint->original);
+
+	if (ret == 0)
+		libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, fd, NULL);
+	errno = kept;
+	return ret;
+}
+
+int fanin_join(struct endpoint *endpoint, struct source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+	int kept = errno;
+	int ret = libc.epoll_ctl(endpoint->hub, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
 
 	/* what moved with the peel is readable at once, and came before what comes now */
 	queue_keep(endpoint, source);
@@ -233,10 +245,10 @@ static void own_hub(struct endpoint *endpoint, int fd)
 		return;
 	hidden_close(&endpoint->hub);
 	hidden_adopt(hub, &endpoint->hub);
-	hub_watch(endpoint->hub, EPOLL_CTL_ADD, fd, &endpoint->original);
+	hub_watch(endpoint->hub, fd, EPOLLIN, &endpoint->original);
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
 		if (association_peeled(a))
-			hub_watch(endpoint->hub, EPOLL_CTL_ADD, a->source.fd, &a->source);
+			hub_watch(endpoint->hub, a->source.fd, EPOLLIN, &a->source);
 }
 
 struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks)

@@ -19,6 +19,8 @@
  * or -errno; -ENOTSUP when the policy never peels, so that a hub would be of no use.
  */
 int fanin_hub(struct endpoint *endpoint, int fd);
+/* Can one more join? Asked with any descriptor that is not in the hub. 0, or -errno. */
+int fanin_room(struct endpoint *endpoint, int fd);
 /* A peeled descriptor joins and leaves the hub and the queues. 0, or -errno. */
 int fanin_join(struct endpoint *endpoint, struct source *source);
 void fanin_leave(struct endpoint *endpoint, struct source *source);
