@@ -153,6 +153,7 @@ static int count_ready(const struct pollfd *fds, nfds_t nfds)
 static int collect(const struct watch *watch, struct pollfd *fds)
 {
 	for (nfds_t i = 0; i < watch->own; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): there are `own` of them */
 		int fd = fds[i].fd;
 
 		fds[i].revents = watch->fds[i].revents;
@@ -188,7 +189,7 @@ static struct timespec until(uint64_t deadline)
 int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
 		   const sigset_t *mask)
 {
-	struct watch watch __attribute__((cleanup(give_back))) = {.total = 0};
+	struct watch watch __attribute__((cleanup(give_back)));
 	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
 	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0;
 
