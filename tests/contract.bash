@@ -30,22 +30,12 @@ peeled() {
 }
 
 peels() {
-	local line count=0
-	while IFS= read -r line; do
-		[[ $line = *'"event":"peel"'* && $line = *'"errno":0'[,\}]* &&
-			$line != *'"by":"program"'* ]] && count=$((count + 1))
-	done 2>/dev/null <"$1" || true
-	echo "$count"
+	awk '/"event":"peel"/ && /"errno":0[,}]/ && !/"by":"program"/ { n++ } END { print n + 0 }' \
+		"$1" 2>/dev/null || echo 0
 }
 
 events() {
-	local line text count=0 trace=$1
-	shift
-	while IFS= read -r line; do
-		for text; do
-			[[ $line = *"$text"* ]] || continue 2
-		done
-		count=$((count + 1))
-	done <"$trace"
-	echo "$count"
+	awk 'BEGIN { for (i = 2; i < ARGC; i++) { text[i] = ARGV[i]; ARGV[i] = "" } }
+		{ for (i in text) if (!index($0, text[i])) next; n++ }
+		END { print n + 0 }' "$@"
 }

@@ -71,6 +71,11 @@ load contract
 	contract 2 descriptors d03-children
 }
 
+# contract: D03
+@test "what an executed program finds open" {
+	contract 2 descriptors d03-executed
+}
+
 # contract: D04
 @test "O_NONBLOCK by fcntl and by ioctl, by any number" {
 	contract 2 descriptors d04-nonblocking

@@ -37,6 +37,11 @@ load contract
 }
 
 # contract: R02
+@test "300 associations: each message once, in order, whole" {
+	contract 300 receive r02-hundreds
+}
+
+# contract: R02
 @test "one message among floods is not starved" {
 	contract 4 receive r02-nobody-starves
 }
@@ -57,6 +62,11 @@ load contract
 }
 
 # contract: R03
+@test "lengths that no name has get what they get" {
+	contract 1 receive r03-odd-names
+}
+
+# contract: R03
 @test "IPv6 sockets name IPv4 and IPv6 peers as natively, mapped or not" {
 	contract 4 receive r03-ipv6
 }
@@ -74,6 +84,11 @@ load contract
 # contract: R04
 @test "control buffers that are too small truncate as natively" {
 	contract 1 receive r04-room
+}
+
+# contract: R04
+@test "control buffers that are nowhere hurt nobody" {
+	contract 2 receive r04-nowhere
 }
 
 # contract: R04

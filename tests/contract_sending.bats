@@ -32,6 +32,11 @@ load contract
 }
 
 # contract: S01
+@test "IPv6 sockets: every form of address" {
+	contract 2 send s01-ipv6
+}
+
+# contract: S01
 @test "control messages with lifetimes, keys and addresses" {
 	contract 2 send s01-controls
 }
@@ -39,6 +44,11 @@ load contract
 # contract: S01
 @test "damaged control messages send nothing" {
 	contract 1 send s01-damaged-controls
+}
+
+# contract: S01
+@test "headers, names and control messages that are nowhere: EFAULT" {
+	contract 1 send s01-nowhere
 }
 
 # contract: S02

@@ -33,6 +33,11 @@ load contract
 }
 
 # contract: W01
+@test "sets and masks that are nowhere: EFAULT" {
+	contract 2 wait w01-nowhere
+}
+
+# contract: W01
 @test "sets of several sockets, the same twice, negative and closed numbers" {
 	contract 3 wait w01-sets
 }

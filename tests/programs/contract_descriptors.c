@@ -541,6 +541,22 @@ static void d03_children(void)
 	close_scene(server);
 }
 
+/* What a program that is executed finds open: the socket if it is meant to, nothing of ours. */
+static void d03_executed(void)
+{
+	int server = open_scene(2), status = 0;
+
+	for (int p = 0; p < 2; p++)
+		fcntl(peers[p].fd, F_SETFD, FD_CLOEXEC);
+	fcntl(server, F_SETFD, FD_CLOEXEC);
+	fflush(stdout);
+	status = system("cd /proc/self/fd && for fd in [0-9]*; do [ $fd -gt 9 ] || "
+			"echo open: $fd; done; ls -l /proc/self/fd | grep -c socket");
+	tell("%d", WEXITSTATUS(status));
+	still_works("server", server);
+	close_scene(server);
+}
+
 /* ---- D04: states that the peeled ones follow ---- */
 
 static void d04_nonblocking(void)
@@ -795,6 +811,7 @@ static const struct test tests[] = {
 	{"d03-not-ours", d03_not_ours},
 	{"d03-high-numbers", d03_high_numbers},
 	{"d03-children", d03_children},
+	{"d03-executed", d03_executed},
 	{"d04-nonblocking", d04_nonblocking},
 	{"d04-nonblocking-send", d04_nonblocking_send},
 	{"d04-shutdown", d04_shutdown},

@@ -357,7 +357,7 @@ static void one_end(int how, unsigned events, int unread, int manner)
 	greet(server, peer_count);
 	id = peers[0].id;
 	subscribe(server, SUB_DATA | events);
-	set_timeout(server, SO_RCVTIMEO, 100);
+	set_timeout(server, SO_RCVTIMEO, 20);
 	for (int i = 0; i < unread; i++)
 		peer_sends(&peers[0], 60);
 	end_association(server, &peers[0], how);

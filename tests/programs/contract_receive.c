@@ -323,6 +323,27 @@ static void r02_twenty(void)
 	load(20, 150);
 }
 
+/* More associations than a program has small numbers, each with a little to say, twice. */
+static void r02_hundreds(void)
+{
+	const int count = 300;
+	int server = open_scene_with_companion(count, false), wrong = 0;
+	struct receipt *r = new_receipt();
+
+	for (int k = 0; k < 4; k++) {
+		give_order((struct order){.action = LOAD, .times = 1});
+		for (int i = 0; i < count; i++) {
+			await_input(server);
+			if (take(r, server, MSG_DONTWAIT) < 0)
+				die("receive");
+			wrong += !is_next(r);
+		}
+	}
+	tell("%d wrong", wrong);
+	hear("then", server, MSG_DONTWAIT);
+	close_scene(server);
+}
+
 /* Everybody has much to say, one has only a word: it is heard no later than all the rest. */
 static void r02_nobody_starves(void)
 {
@@ -419,6 +440,37 @@ static void r03_names(void)
 		     name.sin_family == AF_INET ? "right" : "-",
 		     name.sin_port == peers[0].port ? "right" : "-");
 	}
+	close_scene(server);
+}
+
+/* Lengths that no address has. */
+static void r03_odd_names(void)
+{
+	static const socklen_t lengths[] = {127,	128,	    129,       1000,
+					    0x7fffffff, 0x80000000, 0xffffffff};
+	int server = open_scene(1);
+	static char room[2000];
+
+	for (size_t i = 0; i < COUNT(lengths); i++)
+		for (int how = 0; how < 2; how++) {
+			struct iovec iov = {message_buffer, 200};
+			struct msghdr header = {.msg_name = room,
+						.msg_namelen = lengths[i],
+						.msg_iov = &iov,
+						.msg_iovlen = 1};
+			socklen_t length = lengths[i];
+
+			peer_sends(&peers[0], 50);
+			await_input(server);
+			if (how == 0)
+				OUTCOME("recvmsg", recvmsg(server, &header, MSG_DONTWAIT));
+			else
+				OUTCOME("recvfrom",
+					recvfrom(server, message_buffer, 200, MSG_DONTWAIT,
+						 (struct sockaddr *)(void *)room, &length));
+			tell("length %u of %u", how == 0 ? header.msg_namelen : length, lengths[i]);
+			hear_all("left", server);
+		}
 	close_scene(server);
 }
 
@@ -556,6 +608,34 @@ static void r04_room(void)
 		for (size_t k = 0; k < COUNT(rooms); k++)
 			control_room(server, rooms[k]);
 	}
+	close_scene(server);
+}
+
+/* A control buffer that is nowhere, or has a length and no place. */
+static void r04_nowhere(void)
+{
+	int server = open_scene(2);
+	static const size_t lengths[] = {0, 8, 16, 100, 1000000, (size_t)-1};
+	void *places[] = {NULL, (void *)8};
+
+	set_int(server, SOL_SCTP, SCTP_RECVRCVINFO, 1);
+	for (size_t i = 0; i < COUNT(lengths); i++)
+		for (size_t k = 0; k < 4; k++) {
+			struct iovec iov = {message_buffer, 200};
+			struct msghdr header = {.msg_iov = &iov,
+						.msg_iovlen = 1,
+						.msg_control = places[k % 2],
+						.msg_controllen = lengths[i]};
+
+			peer_sends(&peers[k / 2], 50);
+			await_input(server);
+			tell("length %zd, %s", (ssize_t)lengths[i], k % 2 ? "nowhere" : "NULL");
+			OUTCOME("recvmsg", recvmsg(server, &header, MSG_DONTWAIT));
+			if (header.msg_controllen != lengths[i])
+				tell("used %zu", header.msg_controllen);
+			tell("flags %#x", (unsigned)header.msg_flags);
+			hear_all("left", server);
+		}
 	close_scene(server);
 }
 
@@ -1111,7 +1191,7 @@ static void r07_timeout(void)
 		timed_hear("greeting", server, 0);
 	}
 	timed_hear("MSG_DONTWAIT", server, MSG_DONTWAIT);
-	set_timeout(server, SO_RCVTIMEO, 200);
+	set_timeout(server, SO_RCVTIMEO, 130);
 	timed_hear("timeout", server, 0);
 	timed_hear("timeout with MSG_WAITALL", server, MSG_WAITALL);
 	for (size_t i = 0; i < COUNT(calls); i++) {
@@ -1226,14 +1306,17 @@ static const struct test tests[] = {
 	{"r01-bad-arguments", r01_bad_arguments},
 	{"r02-three", r02_three},
 	{"r02-twenty", r02_twenty},
+	{"r02-hundreds", r02_hundreds},
 	{"r02-nobody-starves", r02_nobody_starves},
 	{"r02-joining", r02_joining},
 	{"r03-fields", r03_fields},
 	{"r03-names", r03_names},
+	{"r03-odd-names", r03_odd_names},
 	{"r03-ipv6", r03_ipv6},
 	{"r04-wishes", r04_wishes},
 	{"r04-first", r04_first},
 	{"r04-room", r04_room},
+	{"r04-nowhere", r04_nowhere},
 	{"r04-none", r04_none},
 	{"r04-library", r04_library},
 	{"r05-bites", r05_bites},

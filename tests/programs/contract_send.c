@@ -478,6 +478,128 @@ static void s01_damaged_controls(void)
 	close_scene(server);
 }
 
+/* Pointers into nowhere: EFAULT, and the association is none the worse. */
+static void s01_nowhere(void)
+{
+	int server = open_scene(1);
+	struct sockaddr_in to = address_of(&peers[0]);
+	void *volatile nowhere = (void *)8;
+	_Alignas(struct cmsghdr) char control[256] = {0};
+	struct sending s = {.id = peers[0].id, .carrier = SNDRCV};
+	struct iovec iov = {message_buffer, 50}, bad = {nowhere, 50};
+	size_t used = write_carrier(control, &s);
+	static const size_t lengths[] = {1, 16, 48, 1000000, (size_t)-1};
+
+	struct msghdr headers[] = {
+		{.msg_iov = nowhere,
+		 .msg_iovlen = 1,
+		 .msg_control = control,
+		 .msg_controllen = used},
+		{.msg_iov = &bad, .msg_iovlen = 1, .msg_control = control, .msg_controllen = used},
+		{.msg_iov = &iov,
+		 .msg_iovlen = 5000,
+		 .msg_control = control,
+		 .msg_controllen = used},
+		{.msg_name = nowhere, .msg_namelen = 16, .msg_iov = &iov, .msg_iovlen = 1},
+		{.msg_name = NULL, .msg_namelen = 16, .msg_iov = &iov, .msg_iovlen = 1},
+		{.msg_name = &to, .msg_namelen = 200, .msg_iov = &iov, .msg_iovlen = 1},
+		{.msg_name = &to, .msg_namelen = 0xffffffff, .msg_iov = &iov, .msg_iovlen = 1},
+		{.msg_name = &to, .msg_namelen = 128, .msg_iov = &iov, .msg_iovlen = 1},
+	};
+
+	make_message(message_buffer, "A", 0, 50);
+	for (size_t i = 0; i < COUNT(headers); i++) {
+		struct mmsghdr many = {.msg_hdr = headers[i]};
+
+		tell("header %zu", i);
+		OUTCOME("sendmsg", sendmsg(server, &headers[i], MSG_NOSIGNAL));
+		OUTCOME("sendmmsg", sendmmsg(server, &many, 1, MSG_NOSIGNAL));
+	}
+	for (size_t i = 0; i < COUNT(lengths); i++) {
+		struct msghdr header = {.msg_iov = &iov,
+					.msg_iovlen = 1,
+					.msg_control = nowhere,
+					.msg_controllen = lengths[i]};
+
+		OUTCOME("control nowhere", sendmsg(server, &header, MSG_NOSIGNAL));
+		header.msg_control = NULL;
+		OUTCOME("control NULL", sendmsg(server, &header, MSG_NOSIGNAL));
+	}
+	OUTCOME("no header", sendmsg(server, nowhere, MSG_NOSIGNAL));
+	OUTCOME("no headers", sendmmsg(server, nowhere, 2, MSG_NOSIGNAL));
+	OUTCOME("writev nowhere", writev(server, nowhere, 2));
+	while (recv(peers[0].fd, message_buffer, 1000, MSG_DONTWAIT) > 0)
+		tell("A hears something");
+	peers[0].heard = 1;
+	OUTCOME("A", send_to_peer(server, &peers[0], 50));
+	peer_hears(&peers[0]);
+	close_scene(server);
+}
+
+/* An IPv6 socket: peers of both families, addressed in all ways. */
+static void s01_ipv6(void)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any};
+	int server = socket(AF_INET6, SOCK_SEQPACKET, IPPROTO_SCTP);
+	struct peer *four, *six;
+	char data[60];
+
+	if (bind(server, (struct sockaddr *)&any, sizeof(any)) || listen(server, 10))
+		die("IPv6 server");
+	subscribe(server, SUB_DATA);
+	four = new_peer();
+	connect_peer(four, server);
+	six = new_peer();
+	close(six->fd);
+	six->fd = socket(AF_INET6, SOCK_STREAM, IPPROTO_SCTP);
+	subscribe(six->fd, SUB_DATA);
+	any.sin6_addr = in6addr_loopback;
+	if (bind(six->fd, (struct sockaddr *)&any, sizeof(any)))
+		die("IPv6 peer");
+	six->port = local_port(six->fd);
+	any.sin6_port = local_port(server);
+	if (connect(six->fd, (struct sockaddr *)&any, sizeof(any)))
+		die("IPv6 peer connects");
+	greet(server, 2);
+
+	for (int k = 0; k < 2; k++) {
+		struct sockaddr_in plain = address_of(four);
+		struct sockaddr_in6 mapped = {.sin6_family = AF_INET6, .sin6_port = four->port};
+		struct sockaddr_in6 native = {.sin6_family = AF_INET6,
+					      .sin6_port = six->port,
+					      .sin6_addr = in6addr_loopback};
+
+		mapped.sin6_addr.s6_addr32[2] = htonl(0xffff);
+		mapped.sin6_addr.s6_addr32[3] = plain.sin_addr.s_addr;
+		make_message(data, four->name, four->heard++, sizeof(data));
+		OUTCOME("IPv4 address", sendto(server, data, sizeof(data), MSG_NOSIGNAL,
+					       (struct sockaddr *)&plain, sizeof(plain)));
+		make_message(data, four->name, four->heard++, sizeof(data));
+		OUTCOME("mapped address", sendto(server, data, sizeof(data), MSG_NOSIGNAL,
+						 (struct sockaddr *)&mapped, sizeof(mapped)));
+		make_message(data, six->name, six->heard++, sizeof(data));
+		OUTCOME("IPv6 address", sendto(server, data, sizeof(data), MSG_NOSIGNAL,
+					       (struct sockaddr *)&native, sizeof(native)));
+		native.sin6_scope_id = 1;
+		native.sin6_flowinfo = htonl(5);
+		make_message(data, six->name, six->heard++, sizeof(data));
+		OUTCOME("with a scope", sendto(server, data, sizeof(data), MSG_NOSIGNAL,
+					       (struct sockaddr *)&native, sizeof(native)));
+		OUTCOME("short", sendto(server, data, sizeof(data), MSG_NOSIGNAL,
+					(struct sockaddr *)&native, 24));
+		OUTCOME("connect", connect(server, (struct sockaddr *)&plain, sizeof(plain)));
+		OUTCOME("connect", connect(server, (struct sockaddr *)&mapped, sizeof(mapped)));
+		OUTCOME("connect", connect(server, (struct sockaddr *)&native, sizeof(native)));
+		for (int p = 0; p < 2; p++) {
+			OUTCOME("by id", send_to_peer(server, &peers[p], 40));
+			for (int i = 0; i < 3; i++)
+				peer_hears(&peers[p]);
+			peer_hears_nothing_more(&peers[p]);
+		}
+	}
+	close_scene(server);
+}
+
 /* ---- S02: a new association by a send ---- */
 
 static void s02_new(void)
@@ -923,6 +1045,8 @@ static const struct test tests[] = {
 	{"s01-multihomed", s01_multihomed},
 	{"s01-controls", s01_controls},
 	{"s01-damaged-controls", s01_damaged_controls},
+	{"s01-nowhere", s01_nowhere},
+	{"s01-ipv6", s01_ipv6},
 	{"s02-new", s02_new},
 	{"s02-refused", s02_refused},
 	{"s02-again", s02_again},

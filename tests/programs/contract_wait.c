@@ -308,6 +308,32 @@ static void w01_times_left(void)
 	close_scene(server);
 }
 
+/* Pointers into nowhere, beside a socket that is ready (times are read by libc, not the kernel). */
+static void w01_nowhere(void)
+{
+	int server = open_scene(2);
+	void *volatile nowhere = (void *)8;
+	struct pollfd p = {.fd = server, .events = POLLIN};
+	struct timespec none = {0, 0};
+	fd_set in;
+
+	for (int k = 0; k < 2; k++) {
+		FD_ZERO(&in);
+		FD_SET(server, &in);
+		OUTCOME("ppoll, mask nowhere", ppoll(&p, 1, &none, nowhere));
+		OUTCOME("ppoll, set nowhere", ppoll(nowhere, 1, &none, NULL));
+		OUTCOME("select, set nowhere", select(server + 1, nowhere, NULL, NULL, NULL));
+		OUTCOME("pselect, mask nowhere",
+			pselect(server + 1, &in, NULL, NULL, &none, nowhere));
+		OUTCOME("pselect, other set nowhere",
+			pselect(server + 1, &in, NULL, nowhere, &none, NULL));
+		peer_sends(&peers[0], 50);
+		await_input(server);
+	}
+	hear_all("then", server);
+	close_scene(server);
+}
+
 static void tell_set(const char *label, struct pollfd *set, nfds_t n, int timeout)
 {
 	struct line line = {.length = 0};
@@ -651,6 +677,7 @@ static const struct test tests[] = {
 	{"w01-sleeps", w01_sleeps},
 	{"w01-timeouts", w01_timeouts},
 	{"w01-times-left", w01_times_left},
+	{"w01-nowhere", w01_nowhere},
 	{"w01-sets", w01_sets},
 	{"w01-sleeps-in-sets", w01_sleeps_in_sets},
 	{"w01-interrupted", w01_interrupted},
