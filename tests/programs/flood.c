@@ -1,14 +1,16 @@
 /* flood: what a busy day looks like to an SCTP server, and how its quiet peers fare.
  *
- * Some peers send as fast as they can (each a process with a socket of its own), others now and
- * then send one small message. For each of these the delay from the send to the answer is taken:
- * the echo that comes back or, for a server that prints what it receives, the line with its tag
- * in the server's output on standard input. One line at the end: messages that the server
- * handled a second, sporadic messages sent and delivered, and their delays. A message that has
- * not been handled when the run is over counts with the time that it has waited by then. */
+ * Some peers flood it (each a process with a socket of its own): they are always so many messages
+ * ahead of the server. Others now and then send one small message. For each of these the delay from
+ * the send to the answer is taken: the echo that comes back or, for a server that prints what it
+ * receives, the line with its tag in the server's output on standard input. One line at the end:
+ * messages that the server handled a second, sporadic messages sent and delivered, and their delays
+ * in microseconds. A message that has not been handled when the run is over counts with its wait
+ * until then, marked by a +. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <netinet/sctp.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,15 +24,18 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { MAX_FLOODERS = 64, MAX_SPORADIC = 200, MAX_EACH = 4096, TAG = 9 };
 
-/* A flooder says hello before it floods: a burst before its kernel knows a round-trip time can
- * end in a lost probe of the closed window and seconds of silence, whatever the server does. */
+/* A flooder says hello before it floods, so that its kernel knows a round-trip time. */
 enum { HELLO = 8 };
+
+/* The server's output is looked at so often, not at each of its writes: these are dear already. */
+enum { LOOK_NS = 200000 };
 
 struct message {
 	int64_t sent, answered; /* ns on the monotonic clock, 0: not yet */
@@ -46,17 +51,18 @@ struct quiet_peer {
 /* What flooders and the measuring process share. */
 struct shared {
 	atomic_bool go;
-	atomic_ulong echoes[MAX_FLOODERS];
+	atomic_uint handled[MAX_FLOODERS]; /* of a flooder's messages */
 };
 
 static struct {
-	unsigned flooders, sporadic;
+	unsigned flooders, sporadic, ahead;
 	size_t size, small;
 	int64_t interval, warm_up, duration, grace; /* ns */
 	bool printed, verbose;
 } set = {
 	.flooders = 1,
 	.sporadic = 20,
+	.ahead = 100,
 	.size = 1000,
 	.small = 64,
 	.interval = 50000000,
@@ -68,11 +74,12 @@ static struct {
 static struct sockaddr_in server = {.sin_family = AF_INET};
 static struct shared *shared;
 static struct quiet_peer *quiet;
-static unsigned long handled; /* messages that came back to us or were seen in the output */
+static unsigned long handled; /* sporadic messages that the server is known to have handled */
 
 static const char usage[] =
 	"usage: flood [options] ADDRESS PORT\n"
-	"  -F FLOODERS   peers that send as fast as they can (1)\n"
+	"  -F FLOODERS   peers that flood (1)\n"
+	"  -a MESSAGES   that each of them has under way (100)\n"
 	"  -f BYTES      size of their messages (1000)\n"
 	"  -n PEERS      peers that send now and then (20)\n"
 	"  -s BYTES      size of their messages (64)\n"
@@ -103,16 +110,20 @@ static int64_t now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* A server that leaves Nagle's algorithm on sends no small answer while one is unacknowledged; what
+ * is measured is not to depend on that, so peers acknowledge at once. */
 static int join(void)
 {
 	struct sctp_initmsg init = {.sinit_max_attempts = 8, .sinit_max_init_timeo = 1000};
+	struct sctp_sack_info each = {.sack_freq = 1};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_SCTP);
 	int one = 1;
 
 	if (fd < 0)
 		die("socket: %s", strerror(errno));
 	if (setsockopt(fd, IPPROTO_SCTP, SCTP_INITMSG, &init, sizeof(init)) ||
-	    setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &one, sizeof(one)))
+	    setsockopt(fd, IPPROTO_SCTP, SCTP_NODELAY, &one, sizeof(one)) ||
+	    setsockopt(fd, IPPROTO_SCTP, SCTP_DELAYED_SACK, &each, sizeof(each)))
 		die("setsockopt: %s", strerror(errno));
 	if (connect(fd, (struct sockaddr *)&server, sizeof(server)))
 		die("connect: %s", strerror(errno));
@@ -125,7 +136,7 @@ __attribute__((noreturn)) static void flood(unsigned number)
 {
 	static char out[65536], in[65536];
 	int fd = join();
-	unsigned long count = 0;
+	unsigned count = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memset(out, 'f', sizeof(out));
@@ -133,14 +144,15 @@ __attribute__((noreturn)) static void flood(unsigned number)
 		usleep(1000);
 	for (;;) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN | POLLOUT};
+		unsigned had = atomic_load(&shared->handled[number]), burst = 0;
 		bool full = false;
 
-		for (unsigned burst = 0; burst < 16 && !full; burst++) {
+		for (; burst < 16 && count - had < set.ahead && !full; burst++) {
 			char tag[TAG + 1];
 
 			if (count < HELLO)
 				usleep(1000);
-			snprintf(tag, sizeof(tag), "F%02x%06lx", number & 0xff, count & 0xffffff);
+			snprintf(tag, sizeof(tag), "F%02x%06x", number & 0xff, count & 0xffffff);
 			memcpy(out, tag, TAG);
 			full = send(fd, out, set.size, MSG_NOSIGNAL) < 0;
 			if (full && errno != EAGAIN && errno != ENOBUFS)
@@ -148,9 +160,16 @@ __attribute__((noreturn)) static void flood(unsigned number)
 			count += !full;
 		}
 		while (recv(fd, in, sizeof(in), 0) > 0)
-			atomic_fetch_add(&shared->echoes[number], 1);
-		if (full)
+			atomic_fetch_add(&shared->handled[number], 1);
+		if (full) {
 			poll(&wait, 1, -1);
+		} else if (burst < 16 && set.printed) {
+			syscall(SYS_futex, &shared->handled[number], FUTEX_WAIT, had, NULL, NULL,
+				0);
+		} else if (burst < 16) {
+			wait.events = POLLIN;
+			poll(&wait, 1, -1);
+		}
 	}
 }
 
@@ -165,11 +184,22 @@ static void answered(const char *tag)
 	if (quiet[peer].messages[number].answered)
 		die("message %.*s was answered twice", TAG, tag);
 	quiet[peer].messages[number].answered = now();
+	handled++;
+}
+
+/* The server has printed a flooder's message with this tag. */
+static void flooded(const char *tag)
+{
+	unsigned flooder;
+
+	if (sscanf(tag, "F%2x", &flooder) != 1 || flooder >= set.flooders)
+		return;
+	atomic_fetch_add(&shared->handled[flooder], 1);
 }
 
 /* The server's output: each line that shows a tag is a message that it has handled. Both
  * sctp_test and sctp_darn put it behind a colon. */
-static bool read_output(void)
+static bool read_lines(void)
 {
 	static char line[65536];
 	static size_t have;
@@ -177,7 +207,7 @@ static bool read_output(void)
 	char *start = line, *end;
 
 	if (n <= 0)
-		return n < 0 && errno == EAGAIN;
+		return false;
 	have += (size_t)n;
 	while ((end = memchr(start, '\n', have - (size_t)(start - line)))) {
 		char *colon;
@@ -187,9 +217,10 @@ static bool read_output(void)
 			colon += 1 + strspn(colon + 1, " ");
 			if (end - colon < TAG || (*colon != 'S' && *colon != 'F'))
 				continue;
-			handled++;
 			if (*colon == 'S')
 				answered(colon);
+			else
+				flooded(colon);
 			break;
 		}
 		start = end + 1;
@@ -199,6 +230,20 @@ static bool read_output(void)
 	if (have == sizeof(line))
 		have = 0;
 	return true;
+}
+
+static void read_output(void)
+{
+	unsigned had[MAX_FLOODERS];
+
+	for (unsigned i = 0; i < set.flooders; i++)
+		had[i] = atomic_load(&shared->handled[i]);
+	while (read_lines())
+		continue;
+	for (unsigned i = 0; i < set.flooders; i++) {
+		if (atomic_load(&shared->handled[i]) != had[i])
+			syscall(SYS_futex, &shared->handled[i], FUTEX_WAKE, 1, NULL, NULL, 0);
+	}
 }
 
 static void send_due(struct quiet_peer *p, unsigned number)
@@ -225,16 +270,15 @@ static unsigned long progress(void)
 	unsigned long sum = handled;
 
 	for (unsigned i = 0; i < set.flooders; i++)
-		sum += atomic_load(&shared->echoes[i]);
+		sum += atomic_load(&shared->handled[i]);
 	return sum;
 }
 
 /* Keeps the load up until a point in time; sporadic messages only if `sending`. */
 static void keep_up(int64_t end, bool sending)
 {
-	static struct pollfd wait[MAX_SPORADIC + 1];
+	static struct pollfd wait[MAX_SPORADIC];
 	static char in[65536];
-	static bool closed;
 	int64_t t;
 
 	while ((t = now()) < end) {
@@ -249,12 +293,14 @@ static void keep_up(int64_t end, bool sending)
 		}
 		for (unsigned i = 0; i < set.sporadic; i++)
 			wait[i] = (struct pollfd){.fd = quiet[i].fd, .events = POLLIN};
-		wait[set.sporadic].fd = set.printed && !closed ? STDIN_FILENO : -1;
-		wait[set.sporadic].events = POLLIN;
+		if (set.printed) {
+			read_output();
+			next = next < t + LOOK_NS ? next : t + LOOK_NS;
+		}
 		t = now();
 		next = next > t ? next - t : 0;
 		sleep = (struct timespec){next / 1000000000, next % 1000000000};
-		if (ppoll(wait, set.sporadic + 1, &sleep, NULL) <= 0)
+		if (ppoll(wait, set.sporadic, &sleep, NULL) <= 0)
 			continue;
 		for (unsigned i = 0; i < set.sporadic; i++) {
 			if (!wait[i].revents)
@@ -262,10 +308,7 @@ static void keep_up(int64_t end, bool sending)
 			if (recv(quiet[i].fd, in, sizeof(in), 0) <= 0)
 				die("sporadic peer %u lost its association", i);
 			answered(in);
-			handled++;
 		}
-		if (wait[set.sporadic].revents)
-			closed = !read_output();
 	}
 }
 
@@ -274,6 +317,13 @@ static int compare(const void *a, const void *b)
 	const int64_t *x = a, *y = b;
 
 	return *x < *y ? -1 : *x > *y;
+}
+
+/* One of the sorted delays, in us; a + behind it says that the wait was not over. A delay is kept
+ * doubled, with one more if its message has not been answered. */
+static void print_delay(FILE *out, const char *name, int64_t delay)
+{
+	fprintf(out, " %s=%.0f%s", name, (double)(delay / 2) / 1e3, delay & 1 ? "+" : "");
 }
 
 /* What became of the sporadic messages that were sent from `start` to `stop`. */
@@ -290,17 +340,20 @@ static void report(FILE *out, int64_t start, int64_t stop, unsigned long count)
 
 			if (m->sent < start || m->sent >= stop)
 				continue;
-			delays[sent++] = (m->answered ? m->answered : end) - m->sent;
+			delays[sent++] = ((m->answered ? m->answered : end) - m->sent) * 2 +
+					 (m->answered ? 0 : 1);
 			delivered += m->answered != 0;
 		}
 	}
 	if (!sent)
 		die("no sporadic message was sent");
 	qsort(delays, sent, sizeof(*delays), compare);
-	fprintf(out, "rate=%.0f sent=%zu delivered=%zu p50_us=%.0f p99_us=%.0f max_us=%.0f\n",
-		(double)count * 1e9 / (double)(stop - start), sent, delivered,
-		(double)delays[sent / 2] / 1e3, (double)delays[sent * 99 / 100] / 1e3,
-		(double)delays[sent - 1] / 1e3);
+	fprintf(out, "rate=%.0f sent=%zu delivered=%zu",
+		(double)count * 1e9 / (double)(stop - start), sent, delivered);
+	print_delay(out, "p50", delays[sent / 2]);
+	print_delay(out, "p99", delays[sent * 99 / 100]);
+	print_delay(out, "max", delays[sent - 1]);
+	fputc('\n', out);
 	free(delays);
 }
 
@@ -342,10 +395,13 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "F:f:n:s:i:b:t:g:pv")) >= 0) {
+	while ((c = getopt(argc, argv, "F:a:f:n:s:i:b:t:g:pv")) >= 0) {
 		switch (c) {
 		case 'F':
 			set.flooders = (unsigned)number(optarg, 0, MAX_FLOODERS);
+			break;
+		case 'a':
+			set.ahead = (unsigned)number(optarg, 1, 1000000);
 			break;
 		case 'f':
 			set.size = number(optarg, TAG, 60000);
