@@ -128,6 +128,9 @@ static void put(struct msghdr *outer, size_t *left, const struct cmsghdr *cmsg)
 		outer->msg_flags |= MSG_CTRUNC;
 		len = *left;
 	}
+	/* what cannot be written is left out, and nothing says so (put_cmsg) */
+	if (nowhere(outer->msg_control))
+		return;
 	memcpy((char *)outer->msg_control + at, cmsg, len);
 	if (len < cmsg->cmsg_len)
 		memcpy((char *)outer->msg_control + at + offsetof(struct cmsghdr, cmsg_len), &len,
@@ -159,7 +162,7 @@ void ancillary_destination(const struct msghdr *msg, struct destination *ret)
 	*ret = (struct destination){.has_id = false};
 	if (msg->msg_name && msg->msg_namelen > 0)
 		(void)peer_address_from(&ret->peer, msg->msg_name, msg->msg_namelen);
-	if (!msg->msg_control)
+	if (nowhere(msg->msg_control))
 		return;
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg;
 	     cmsg = CMSG_NXTHDR((struct msghdr *)(uintptr_t)msg, cmsg)) {

@@ -30,14 +30,16 @@ static ssize_t receive_name(struct endpoint *endpoint, int fd, void *buf, size_t
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t ret;
 
-	if (addr && !nowhere(addr) && !nowhere(addrlen)) {
+	bool named = addr && !nowhere(addr) && !nowhere(addrlen) && (int)*addrlen >= 0;
+
+	if (named) {
 		msg.msg_name = addr;
 		msg.msg_namelen = *addrlen;
 	}
 	ret = fanin_receive(endpoint, fd, &msg, flags);
-	if (ret >= 0 && addr && !msg.msg_name) {
+	if (ret >= 0 && addr && !named) {
 		/* the kernel looks for the room only after it has taken the message */
-		errno = EFAULT;
+		errno = nowhere(addr) || nowhere(addrlen) ? EFAULT : EINVAL;
 		return -1;
 	}
 	if (ret >= 0 && msg.msg_name)

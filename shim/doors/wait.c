@@ -12,6 +12,17 @@ static bool concerns(struct pollfd *fds, nfds_t nfds)
 	return !nowhere(fds) && nfds <= FDTABLE_SIZE && readiness_concerns(fds, nfds);
 }
 
+static bool is_nowhere(const fd_set *set)
+{
+	return set && nowhere(set);
+}
+
+static bool concerns_sets(int nfds, const fd_set *in, const fd_set *out, const fd_set *except)
+{
+	return !is_nowhere(in) && !is_nowhere(out) && !is_nowhere(except) &&
+	       readiness_concerns_sets(nfds, in, out, except);
+}
+
 static struct timespec from_ms(int ms)
 {
 	return (struct timespec){ms / 1000, (long)(ms % 1000) * 1000000};
@@ -87,22 +98,20 @@ static int our_select(int nfds, fd_set *in, fd_set *out, fd_set *except, struct 
 int select(int nfds, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 	   struct timeval *restrict timeout)
 {
-	return readiness_concerns_sets(nfds, in, out, except)
-		       ? our_select(nfds, in, out, except, timeout)
-		       : libc.select(nfds, in, out, except, timeout);
+	return concerns_sets(nfds, in, out, except) ? our_select(nfds, in, out, except, timeout)
+						    : libc.select(nfds, in, out, except, timeout);
 }
 
 int __select(int nfds, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
-	return readiness_concerns_sets(nfds, in, out, except)
-		       ? our_select(nfds, in, out, except, timeout)
-		       : libc.__select(nfds, in, out, except, timeout);
+	return concerns_sets(nfds, in, out, except) ? our_select(nfds, in, out, except, timeout)
+						    : libc.__select(nfds, in, out, except, timeout);
 }
 
 int pselect(int nfds, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 	    const struct timespec *restrict timeout, const sigset_t *restrict mask)
 {
-	return readiness_concerns_sets(nfds, in, out, except)
+	return concerns_sets(nfds, in, out, except)
 		       ? readiness_select(nfds, in, out, except, timeout, mask)
 		       : libc.pselect(nfds, in, out, except, timeout, mask);
 }
