@@ -1,4 +1,4 @@
-# Rows N01 to N03 of the transparency contract: what a program is told, and how associations end.
+# Rows N01 to N04 of the transparency contract: what a program is told, and how associations end.
 load contract
 
 # contract: N01
@@ -79,6 +79,16 @@ load contract
 # contract: N02
 @test "it is ended twice" {
 	contract 10 notify n02-twice
+}
+
+# contract: N04
+@test "the same peer again: the old life's last words come before the new one's first" {
+	contract 60 notify n04-reconnect
+}
+
+# contract: N04
+@test "a peer that restarts keeps its id, and tells so" {
+	contract 8 notify n04-restart
 }
 
 # contract: N03

@@ -497,6 +497,128 @@ static void n02_twice(void)
 		}
 }
 
+/* ---- N04: the same peer again ---- */
+
+/* A peer of the same address and name; it goes on with its numbers, and its id is to be learnt. */
+static void connect_again(struct peer *peer, int server)
+{
+	struct sockaddr_in from = loopback(1, peer->port), to = loopback(1, local_port(server));
+
+	peer->fd = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
+	be_prompt(peer->fd);
+	set_timeout(peer->fd, SO_RCVTIMEO, 5000);
+	subscribe(peer->fd, SUB_DATA);
+	if (bind(peer->fd, (struct sockaddr *)&from, sizeof(from)) ||
+	    connect(peer->fd, (struct sockaddr *)&to, sizeof(to)))
+		die("%s again", peer->name);
+}
+
+/* What comes, in its order, by age: the old association's id is known, the new one's is not. */
+static void hear_both_lives(int server, sctp_assoc_t old)
+{
+	struct receipt *r = new_receipt();
+
+	while (take(r, server, MSG_DONTWAIT) >= 0) {
+		struct line line = {.length = 0};
+		struct sctp_sndrcvinfo info = {.sinfo_assoc_id = 0};
+		sctp_assoc_t id;
+
+		if (r->header.msg_flags & MSG_NOTIFICATION) {
+			union sctp_notification *n = (union sctp_notification *)(void *)r->data;
+
+			id = n->sn_header.sn_type == SCTP_SHUTDOWN_EVENT
+				     ? n->sn_shutdown_event.sse_assoc_id
+				     : n->sn_assoc_change.sac_assoc_id;
+			add(&line, " %#x", n->sn_header.sn_type);
+			if (n->sn_header.sn_type == SCTP_ASSOC_CHANGE)
+				add(&line, " %s", state_name(n->sn_assoc_change.sac_state));
+		} else {
+			struct cmsghdr *c = CMSG_FIRSTHDR(&r->header);
+
+			if (c)
+				memcpy(&info, CMSG_DATA(c), sizeof(info));
+			id = info.sinfo_assoc_id;
+			add_message(&line, r->data, (size_t)r->size);
+			add(&line, " ssn %u", info.sinfo_ssn);
+		}
+		tell("%s:%s", id == old ? "old" : "new", line.text);
+	}
+	free(r);
+}
+
+/* It ends, with something unread, and is there again before the program looks. */
+static void n04_reconnect(void)
+{
+	static const unsigned events[] = {0, SUB_ASSOC, SUB_SHUTDOWN, SUB_ASSOC | SUB_SHUTDOWN};
+
+	for (int how = PEER_CLOSES; how <= OWN_ABORT; how++)
+		for (size_t e = 0; e < COUNT(events); e++)
+			for (int unread = 0; unread < 2; unread++) {
+				int server = open_scene(2);
+				struct peer *peer = &peers[0];
+				sctp_assoc_t old = peer->id;
+
+				tell("== %s, events %#x, %d unread", ends[how], events[e], unread);
+				subscribe(server, SUB_DATA | events[e]);
+				if (unread)
+					peer_sends(peer, 60);
+				end_association(server, peer, how);
+				if (peer->fd >= 0)
+					abort_peer(peer);
+				connect_again(peer, server);
+				peer_sends(peer, 50);
+				hear_both_lives(server, old);
+				peer_sends(peer, 50);
+				hear_both_lives(server, old);
+
+				struct sending s = {.id = old, .carrier = SNDRCV};
+
+				OUTCOME("by the old id", send_bytes(server, &s, "x", 1));
+
+				struct sockaddr_in to = loopback(1, peer->port);
+
+				make_message(message_buffer, "A", peer->heard++, 40);
+				OUTCOME("by address", sendto(server, message_buffer, 40, 0,
+							     (struct sockaddr *)&to, sizeof(to)));
+				peer_hears(peer);
+				close_scene(server);
+			}
+}
+
+/* The server hears nothing while the peer dies, so that its next INIT is a restart: the same id. */
+static void n04_restart(void)
+{
+	for (int events = 0; events < 2; events++)
+		for (int unread = 0; unread < 2; unread++) {
+			int server = open_scene(2), none = 0;
+			struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+			struct sock_fprog program = {1, &nothing};
+			struct peer *peer = &peers[0];
+			sctp_assoc_t old = peer->id;
+
+			tell("== events %d, %d unread", events, unread);
+			subscribe(server, SUB_DATA | (events ? SUB_ASSOC | SUB_SHUTDOWN : 0));
+			if (unread)
+				peer_sends(peer, 60);
+			if (setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+				       sizeof(program)))
+				die("SO_ATTACH_FILTER");
+			abort_peer(peer);
+			pause_ms(20);
+			setsockopt(server, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+			connect_again(peer, server);
+			peer_sends(peer, 50);
+			hear_both_lives(server, old);
+			OUTCOME("by id", send_to_peer(server, peer, 40));
+			peer_hears(peer);
+			peer_sends(peer, 50);
+			hear_both_lives(server, old);
+			peer_sends(&peers[1], 50);
+			hear("B", server, 0);
+			close_scene(server);
+		}
+}
+
 /* ---- N03: nothing leaks ---- */
 
 /* Quiet ends: the next call, whatever it is, leaves no more descriptors than before. */
@@ -659,6 +781,8 @@ static const struct test tests[] = {
 	{"n02-autoclose", n02_autoclose},
 	{"n02-asleep", n02_asleep},
 	{"n02-twice", n02_twice},
+	{"n04-reconnect", n04_reconnect},
+	{"n04-restart", n04_restart},
 	{"n03-closed-at-once", n03_closed_at_once},
 	{"n03-loop", n03_loop},
 	{"n03-sockets", n03_sockets},
