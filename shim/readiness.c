@@ -153,7 +153,7 @@ static int count_ready(const struct pollfd *fds, nfds_t nfds)
 static int collect(const struct watch *watch, struct pollfd *fds)
 {
 	for (nfds_t i = 0; i < watch->own; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): there are `own` of them */
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 		int fd = fds[i].fd;
 
 		fds[i].revents = watch->fds[i].revents;
