@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "hidden.h"
+#include "peel.h"
 
 enum { LOOK_EVENTS = 64, LOOK_MESSAGES = 64, FRESH_IN_A_ROW = 64 };
 static const uint64_t LOOK_NS = 50000;
@@ -268,4 +269,32 @@ struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int
 		++*looks;
 	}
 	return next_in_turn(endpoint);
+}
+
+static struct source *ended_in(const struct endpoint *endpoint, struct source *source)
+{
+	for (; source; source = source->next) {
+		struct association *association = (struct association *)(void *)source;
+
+		if (source == &endpoint->original || peel_alive(source->fd, association->id))
+			continue;
+		association->ended = true;
+		return source;
+	}
+	return NULL;
+}
+
+struct source *queue_take_ended(struct endpoint *endpoint, uint64_t now)
+{
+	struct source *ret;
+
+	look(endpoint, now);
+	ret = ended_in(endpoint, endpoint->fresh.first);
+	if (!ret)
+		ret = ended_in(endpoint, endpoint->busy.first);
+	if (!ret && endpoint->current)
+		ret = ended_in(endpoint, endpoint->current);
+	if (ret)
+		queue_remove(endpoint, ret);
+	return ret;
 }

@@ -32,6 +32,11 @@ void fanin_leave(struct endpoint *endpoint, struct source *source);
 struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks);
 /* Are there others whose turn will come without another look? */
 bool queue_has_others(const struct endpoint *endpoint);
+/*
+ * Takes a readable source out whose association has ended, after a look; NULL: there is none. Its
+ * last words come before the first of a new association of the same peer.
+ */
+struct source *queue_take_ended(struct endpoint *endpoint, uint64_t now);
 /* It gave a message. */
 void queue_served(struct endpoint *endpoint, struct source *source);
 /* It gave something that did not count: stays first. */
