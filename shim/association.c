@@ -173,10 +173,10 @@ bool peer_address_from(struct peer_address *ret, const struct sockaddr *addr, so
 		ret->family = AF_INET;
 		return true;
 	}
-	if (addr->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6) - 4) {
-		struct sockaddr_in6 in6 = {0};
+	if (addr->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
+		struct sockaddr_in6 in6;
 
-		memcpy(&in6, addr, len < sizeof(in6) ? len : sizeof(in6));
+		memcpy(&in6, addr, sizeof(in6));
 		ret->port = in6.sin6_port;
 		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
 			memcpy(ret->bytes, &in6.sin6_addr.s6_addr[12], 4);
