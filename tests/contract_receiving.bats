@@ -63,6 +63,7 @@ load contract
 
 # contract: R03
 @test "lengths that no name has get what they get" {
+	requires plain
 	contract 1 receive r03-odd-names
 }
 
@@ -88,6 +89,7 @@ load contract
 
 # contract: R04
 @test "control buffers that are nowhere hurt nobody" {
+	requires plain
 	contract 2 receive r04-nowhere
 }
 

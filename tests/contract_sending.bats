@@ -48,6 +48,7 @@ load contract
 
 # contract: S01
 @test "headers, names and control messages that are nowhere: EFAULT" {
+	requires plain
 	contract 1 send s01-nowhere
 }
 

@@ -34,6 +34,7 @@ load contract
 
 # contract: W01
 @test "sets and masks that are nowhere: EFAULT" {
+	requires plain
 	contract 2 wait w01-nowhere
 }
 

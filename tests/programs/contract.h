@@ -98,9 +98,14 @@ static inline void pause_ms(long ms)
 		;
 }
 
-/* How long something took: coarse, so that a busy machine says the same as an idle one. */
+/*
+ * How long something took: coarse, so that a busy machine says the same as an idle one. Where all
+ * takes many times longer, under a sanitizer in an emulator, it would mean nothing.
+ */
 static inline const char *how_long(double seconds)
 {
+	if (getenv("PATIENCE"))
+		return "some time";
 	return seconds < 0.08 ? "at once" : seconds < 1.5 ? "after a while" : "late";
 }
 
