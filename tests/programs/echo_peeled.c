@@ -14,13 +14,16 @@
 static unsigned long instructions;
 static int hub;
 
-/* What a real server does with a message; one turn of this loop is two instructions. */
+/* What a real server does with a message; one turn of this loop is a hundred instructions. */
 static void work(void)
 {
-	unsigned long turns = instructions / 2;
+	unsigned long turns = instructions / 100;
 
 	if (turns)
-		__asm__ volatile("1:	dec	%0\n	jnz	1b" : "+r"(turns) : : "cc");
+		__asm__ volatile("1:	.rept 98\n	nop\n	.endr\n	dec %0\n	jnz 1b"
+				 : "+r"(turns)
+				 :
+				 : "cc");
 }
 
 static void watch(int fd)

@@ -9,13 +9,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What a real server does with a message; one turn of this loop is two instructions. */
+/* What a real server does with a message; one turn of this loop is a hundred instructions. */
 static void work(unsigned long instructions)
 {
-	unsigned long turns = instructions / 2;
+	unsigned long turns = instructions / 100;
 
 	if (turns)
-		__asm__ volatile("1:	dec	%0\n	jnz	1b" : "+r"(turns) : : "cc");
+		__asm__ volatile("1:	.rept 98\n	nop\n	.endr\n	dec %0\n	jnz 1b"
+				 : "+r"(turns)
+				 :
+				 : "cc");
 }
 
 int main(int argc, char **argv)
