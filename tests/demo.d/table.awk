@@ -28,7 +28,7 @@ function times_better(a, b) {
 function cell(load, way, what,    key, native) {
 	key = load " " way
 	native = load " native"
-	if (!((key, "rate") in value))
+	if (!(key in ran))
 		return "failed"
 	if (what == "delivered")
 		return value[key, what] " of " value[key, "sent"] (way == "native" ? "" : "       ")
@@ -47,6 +47,7 @@ function row(head, text, load, what) {
 }
 
 $1 == "result" {
+	ran[$2 " " $3 " " $4] = 1
 	for (i = 5; i <= NF; i++) {
 		split($i, pair, "=")
 		value[$2 " " $3 " " $4, pair[1]] = pair[2]
