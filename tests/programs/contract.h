@@ -181,9 +181,10 @@ static inline const char *name_of_number(int n)
 	return name;
 }
 
+/* The last one of that port: the kernel may give it again when its first owner is gone. */
 static inline struct peer *peer_of_port(in_port_t port)
 {
-	for (int i = 0; i < peer_count; i++)
+	for (int i = peer_count - 1; i >= 0; i--)
 		if (peers[i].port == port)
 			return &peers[i];
 	return NULL;

@@ -113,18 +113,20 @@ static void newcomer(void)
 
 static void peer_speaks(void)
 {
-	static const size_t sizes[] = {30, 60, 100, 500, 1400, 5000};
+	static const size_t sizes[] = {30, 60, 100, 500, 1400, 5000, 20000};
 	struct peer *peer = any_peer();
 	unsigned times = 1 + draw(3);
 
 	for (unsigned i = 0; i < times; i++) {
 		size_t size = sizes[draw(COUNT(sizes))];
 		uint16_t stream = (uint16_t)draw(5);
-		uint32_t ppid = draw(100), flags = draw(4) ? 0 : SCTP_UNORDERED;
+		uint32_t ppid = draw(100), flags = draw(4) || size > 1400 ? 0 : SCTP_UNORDERED;
 
 		if (lives(peer))
 			peer_sends_on(peer, size, stream, ppid, flags);
 	}
+	for (int i = 0; lives(peer) && i < 50; i++)
+		await_delivery(peer);
 }
 
 static void peer_ends(void)
@@ -302,6 +304,63 @@ static void look_closely(void)
 	close(set);
 }
 
+/* The same peer by a new association: what it is called stays, its id is new. */
+static void come_again(void)
+{
+	struct peer *peer = any_peer();
+	struct sockaddr_in from, to = loopback(1, local_port(server));
+
+	if (!peer || lives(peer) || own[peer - peers] > 0)
+		return;
+	from = loopback(1, peer->port);
+	peer->fd = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
+	be_prompt(peer->fd);
+	set_timeout(peer->fd, SO_RCVTIMEO, 5000);
+	subscribe(peer->fd, SUB_DATA);
+	if (bind(peer->fd, (struct sockaddr *)&from, sizeof(from)) ||
+	    connect(peer->fd, (struct sockaddr *)&to, sizeof(to)))
+		die("%s again", peer->name);
+	peer->id = 0;
+	peer->tsn_known = false;
+	ended[peer - peers] = false;
+}
+
+/* A set that lives on: edges may come early, but each arrival brings one. */
+static void wait_for_edge(void)
+{
+	static int set = -1;
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	struct peer *peer = any_peer();
+
+	if (set >= 0)
+		close(set);
+	set = epoll_create1(0);
+	epoll_ctl(set, EPOLL_CTL_ADD, any_number(), &event);
+	while (epoll_wait(set, &event, 1, 0) > 0)
+		;
+	if (!lives(peer) || own[peer - peers] > 0)
+		return;
+	peer_sends(peer, 50);
+	tell("an edge: %d", epoll_wait(set, &event, 1, 1000));
+}
+
+/* A receive that may sleep, but need not when there is something. */
+static void receive_patiently(void)
+{
+	int fd = any_number();
+	bool ready = poll_now(fd) & POLLIN;
+
+	set_timeout(fd, SO_RCVTIMEO, 10);
+	fcntl(fd, F_SETFL, 0);
+	tell("ready: %d", ready);
+	if (!ready)
+		OUTCOME("read", read(fd, message_buffer, 100));
+	else
+		receive_one(fd, "server");
+	set_timeout(fd, SO_RCVTIMEO, 0);
+	receive_all(); /* else it would matter whose turn was first */
+}
+
 static void (*const steps[])(void) = {
 	newcomer,
 	peer_speaks,
@@ -322,6 +381,9 @@ static void (*const steps[])(void) = {
 	change_numbers,
 	switch_information,
 	change_one_subscription,
+	come_again,
+	wait_for_edge,
+	receive_patiently,
 };
 
 int main(int argc, char **argv)
