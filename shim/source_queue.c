@@ -223,6 +223,21 @@ static struct source *next_turn(struct endpoint *endpoint)
 	return endpoint->busy.first ? give_turn(endpoint, pop(&endpoint->busy), quantum) : NULL;
 }
 
+/*
+ * A quantum is for servers that handle many messages between two looks. One that works longer on
+ * each passes the turn on with every look: else the others would wait for a quantum of long work.
+ */
+static void cut_turn(struct endpoint *endpoint)
+{
+	struct source *source = endpoint->current;
+
+	if (!source || !endpoint->busy.first)
+		return;
+	queue_remove(endpoint, source);
+	source->queue = QUEUE_BUSY;
+	append(&endpoint->busy, source);
+}
+
 static struct source *next_in_turn(struct endpoint *endpoint)
 {
 	bool others = endpoint->current || endpoint->busy.first;
@@ -265,8 +280,12 @@ struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int
 	if (empty ? *looks < 2
 		  : *looks == 0 && (endpoint->served >= LOOK_MESSAGES ||
 				    now - endpoint->looked_ns > LOOK_NS)) {
+		bool works_long = now - endpoint->looked_ns > LOOK_NS;
+
 		look(endpoint, now);
 		++*looks;
+		if (works_long)
+			cut_turn(endpoint);
 	}
 	return next_in_turn(endpoint);
 }
