@@ -34,6 +34,7 @@ static struct source *pop(struct queue *queue)
 	queue->first = source->next;
 	if (!queue->first)
 		queue->last = NULL;
+	source->next = NULL;
 	source->queue = QUEUE_NONE;
 	queue->length--;
 	return source;
@@ -48,6 +49,7 @@ static void take_out(struct queue *queue, struct source *source)
 	if (!*at)
 		return;
 	*at = source->next;
+	source->next = NULL;
 	queue->length--;
 	if (queue->last == source)
 		queue->last = before;
