@@ -236,9 +236,9 @@ static int set_on_all(struct endpoint *endpoint, int level, int name, const void
 {
 	int kept = errno, error = 0;
 
-	FOR_EACH_PEELED(association, endpoint)
-	if (libc.setsockopt(association->source.fd, level, name, value, len) < 0 && !error)
-		error = errno;
+	FOR_EACH_PEELED (association, endpoint)
+		if (libc.setsockopt(association->source.fd, level, name, value, len) < 0 && !error)
+			error = errno;
 	errno = kept;
 	return error;
 }

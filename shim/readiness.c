@@ -85,8 +85,7 @@ static void add_blocked(struct watch *watch, nfds_t i, struct endpoint *endpoint
 {
 	int n = 0;
 
-	FOR_EACH_PEELED(association, endpoint)
-	{
+	FOR_EACH_PEELED (association, endpoint) {
 		if (!association->blocked)
 			continue;
 		if (n++ < BLOCKED)
@@ -135,9 +134,9 @@ static short granted(const struct watch *watch, nfds_t extra, short had)
 		return 0;
 	if (grants & READ)
 		return (had & READ) || !fanin_readable(endpoint, fd) ? 0 : grants;
-	FOR_EACH_PEELED(association, endpoint)
-	if (association->source.fd == watch->fds[extra].fd)
-		association->blocked = false;
+	FOR_EACH_PEELED (association, endpoint)
+		if (association->source.fd == watch->fds[extra].fd)
+			association->blocked = false;
 	return grants;
 }
 

@@ -122,8 +122,7 @@ static ssize_t send_to_all(struct endpoint *endpoint, int fd, const struct msghd
 
 	if (ret < 0)
 		return ret;
-	FOR_EACH_PEELED(association, endpoint)
-	{
+	FOR_EACH_PEELED (association, endpoint) {
 		ssize_t n;
 
 		if (send_to_peeled(endpoint, fd, association, msg, flags, false, &n) == ENDED)
@@ -222,8 +221,8 @@ int routing_shutdown(struct endpoint *endpoint, int fd, int how)
 	/* a socket that listens is not touched by it; one that does not is, whatever it answers
 	 * (K4) */
 	if (!endpoint->listening)
-		FOR_EACH_PEELED(association, endpoint)
-	libc.shutdown(association->source.fd, how);
+		FOR_EACH_PEELED (association, endpoint)
+			libc.shutdown(association->source.fd, how);
 	errno = kept;
 	return ret;
 }

@@ -89,8 +89,7 @@ int subscription_set_event(struct endpoint *endpoint, int fd, const void *value,
 
 	memcpy(&event, value, sizeof(event));
 	if (ret == 0)
-		FOR_EACH_PEELED(association, endpoint)
-		{
+		FOR_EACH_PEELED (association, endpoint) {
 			if (event.se_type == SCTP_DATA_IO_EVENT)
 				set_data_io_on(endpoint, association, event.se_on);
 			else if (event.se_assoc_id != SCTP_FUTURE_ASSOC)
@@ -111,8 +110,9 @@ int subscription_set_events(struct endpoint *endpoint, int fd, const void *value
 	memcpy(&events, value, len < sizeof(events) ? len : sizeof(events));
 	/* only as many as were given are changed (net/sctp/socket.c:sctp_setsockopt_events) */
 	if (len > 0)
-		FOR_EACH_PEELED(association, endpoint)
-	set_events_on(endpoint, association, value, len, events.sctp_sender_dry_event);
+		FOR_EACH_PEELED (association, endpoint)
+			set_events_on(endpoint, association, value, len,
+				      events.sctp_sender_dry_event);
 	errno = kept;
 	return ret;
 }
