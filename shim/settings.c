@@ -220,6 +220,14 @@ const struct settings *settings_load(void)
 	return settings;
 }
 
+const struct settings *settings_review(struct line *mistakes, struct line *unknown)
+{
+	for (enum variable_name name = 0; name < VARIABLES; name++)
+		take(name, mistakes);
+	warn_of_unknown(unknown);
+	return &loaded;
+}
+
 static uint64_t number_of(const struct variable *variable, const struct settings *settings)
 {
 	const char *field = (const char *)settings + variable->offset;

@@ -10,6 +10,7 @@
 
 #define SCTPEEL_VERSION "0.1.0"
 
+struct line;
 struct policy;
 
 enum settings_mode { MODE_ENFORCE, MODE_OBSERVE, MODE_OFF };
@@ -51,6 +52,12 @@ struct settings {
  * program before main (help: status 0; SCTPEEL_ON_ERROR=abort: status 78, by _exit).
  */
 const struct settings *settings_load(void);
+/*
+ * For tools: the environment as settings_load would understand it, with nothing done about it. What
+ * is wrong goes to *mistakes, names that are no variable's to *unknown: each a line "sctpeel: …"
+ * and indented ones after it.
+ */
+const struct settings *settings_review(struct line *mistakes, struct line *unknown);
 /* The settings; before settings_load a constant with MODE_OFF. Async-signal-safe. */
 const struct settings *settings_get(void);
 

@@ -26,6 +26,9 @@
 #define MULTIARCH "/../lib32"
 #endif
 
+const char library_missing[] = NAME " is neither beside sctpeel nor in " SCTPEEL_LIBDIR;
+const char library_remedy[] = "install it again: the two belong together";
+
 /* Beside this executable (the build tree), then where it is installed, wherever that was moved. */
 static const char *const places[] = {"", "/../lib", MULTIARCH, "/../lib64"};
 
@@ -36,8 +39,7 @@ static bool is_there(const char *path)
 	return stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-/* The canonical path; false when the library is nowhere. */
-static bool find_library(char *ret_path)
+bool library_find(char *ret_path)
 {
 	char self[PATH_MAX], candidate[PATH_MAX + 64];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -92,9 +94,8 @@ int library_preload(const char *command)
 	char path[PATH_MAX], *list;
 	int status = EX_OK;
 
-	if (!find_library(path))
-		return complain(EX_OSFILE, command, "install it again: the two belong together",
-				NAME " is neither beside sctpeel nor in %s", SCTPEEL_LIBDIR);
+	if (!library_find(path))
+		return complain(EX_OSFILE, command, library_remedy, "%s", library_missing);
 	if (strpbrk(path, " :") != NULL)
 		return complain(EX_OSFILE, command, "install it elsewhere",
 				"%s: LD_PRELOAD cannot hold a path with a blank or colon", path);

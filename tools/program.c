@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <limits.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "elf_file.h"
+#include "line.h"
 #include "tool.h"
 
 enum {
@@ -23,12 +24,12 @@ enum {
 	HASH_BANG_MAX = 256,
 };
 
-/* What is being checked, for messages: the program, or the interpreter that it needs. */
+/* What is being checked: the program, or the interpreter that it needs. */
 struct subject {
-	const char *command;
 	const char *program; /* as the user named it */
 	bool interpreter;    /* path is not the program's, but its interpreter's */
-	char path[PATH_MAX];
+	char *path;	     /* the verdict's */
+	struct program_verdict *verdict;
 };
 
 /* A file that execve could start: 0, or the errno that it would fail with. */
@@ -92,13 +93,28 @@ static int look_up(const char *name, char *ret_path)
 	}
 }
 
+static __attribute__((format(printf, 4, 5))) int judge(const struct subject *subject, int status,
+						       const char *remedy, const char *format, ...)
+{
+	struct program_verdict *verdict = subject->verdict;
+	struct line line;
+	va_list args;
+
+	line_open(&line, verdict->reason, sizeof(verdict->reason));
+	va_start(args, format);
+	line_vformat(&line, format, args);
+	va_end(args);
+	line_done(&line);
+	verdict->remedy = remedy;
+	return status;
+}
+
 static int refuse(const struct subject *subject, const char *remedy, const char *reason)
 {
 	if (!subject->interpreter)
-		return complain(EXIT_CANNOT_RUN, subject->command, remedy, "%s: %s",
-				subject->program, reason);
-	return complain(EXIT_CANNOT_RUN, subject->command, remedy, "%s: its interpreter %s: %s",
-			subject->program, subject->path, reason);
+		return judge(subject, EXIT_CANNOT_RUN, remedy, "%s: %s", subject->program, reason);
+	return judge(subject, EXIT_CANNOT_RUN, remedy, "%s: its interpreter %s: %s",
+		     subject->program, subject->path, reason);
 }
 
 static int refuse_lookup(const struct subject *subject, int error)
@@ -106,10 +122,10 @@ static int refuse_lookup(const struct subject *subject, int error)
 	static const char remedy[] = "make it executable with chmod +x, or name another program";
 
 	if (error == ENOENT || error == ENOTDIR)
-		return complain(EXIT_NOT_FOUND, subject->command,
-				strchr(subject->program, '/') ? "check the path"
-							      : "give its path, or extend PATH",
-				"%s: not found", subject->program);
+		return judge(subject, EXIT_NOT_FOUND,
+			     strchr(subject->program, '/') ? "check the path"
+							   : "give its path, or extend PATH",
+			     "%s: not found", subject->program);
 	if (error == EISDIR)
 		return refuse(subject, "name the program in it", "is a directory");
 	if (error == EACCES)
@@ -222,11 +238,10 @@ static int check_script(struct subject *subject, char *line, int depth)
 		return refuse(subject, "put the interpreter's path there", "an empty #! line");
 	error = executable(interpreter);
 	if (error)
-		return complain(error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN,
-				subject->command, "install it, or change the #! line",
-				"%s: its interpreter %s: %s", subject->program, interpreter,
-				strerrordesc_np(error));
-	snprintf(subject->path, sizeof(subject->path), "%s", interpreter);
+		return judge(subject, error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN,
+			     "install it, or change the #! line", "%s: its interpreter %s: %s",
+			     subject->program, interpreter, strerrordesc_np(error));
+	snprintf(subject->path, PATH_MAX, "%s", interpreter);
 	subject->interpreter = true;
 	status = check_file(subject, depth + 1);
 	return status ? status : check_env(subject, argument, depth);
@@ -270,13 +285,12 @@ static int check_file(struct subject *subject, int depth)
 	return status;
 }
 
-int program_check(const char *command, const char *name)
+int program_check(const char *name, struct program_verdict *ret)
 {
-	static struct subject subject;
+	struct subject subject = {.program = name, .path = ret->path, .verdict = ret};
 	int error;
 
-	subject.command = command;
-	subject.program = name;
-	error = look_up(name, subject.path);
+	memset(ret, 0, sizeof(*ret));
+	error = look_up(name, ret->path);
 	return error ? refuse_lookup(&subject, error) : check_file(&subject, 0);
 }

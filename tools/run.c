@@ -2,15 +2,14 @@
 /* sctpeel run PROGRAM: starts a program with the library preloaded, by exec. */
 #include <errno.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "library.h"
 #include "policy/policy.h"
 #include "policy_text.h"
@@ -121,20 +120,22 @@ static int check_mode(const char *mode)
 			      nearest ? "'?)" : "");
 }
 
-/* Asking loads the module where it is installed and may be loaded. */
+static int check_program(const char *name)
+{
+	static struct program_verdict verdict;
+	int status = program_check(name, &verdict);
+
+	return status ? complain(status, "run", verdict.remedy, "%s", verdict.reason) : EX_OK;
+}
+
 static int check_kernel(void)
 {
-	int fd = socket(AF_INET, SOCK_SEQPACKET | SOCK_CLOEXEC, IPPROTO_SCTP);
+	int error = kernel_sctp_error();
 
-	if (fd >= 0) {
-		close(fd);
+	/* with another error the program may fare otherwise */
+	if (error != EPROTONOSUPPORT && error != ESOCKTNOSUPPORT)
 		return EX_OK;
-	}
-	if (errno != EPROTONOSUPPORT && errno != ESOCKTNOSUPPORT)
-		return EX_OK; /* the program may fare otherwise */
-	return complain(EX_UNAVAILABLE, "run",
-			"load the module (modprobe sctp), or use a kernel that has it",
-			"this kernel has no SCTP");
+	return complain(EX_UNAVAILABLE, "run", kernel_remedy, "%s", kernel_missing);
 }
 
 static int set(const char *name, const char *value)
@@ -151,7 +152,7 @@ static int prepare(const struct request *request)
 	if (status == EX_OK)
 		status = check_policy(request);
 	if (status == EX_OK)
-		status = program_check("run", request->program[0]);
+		status = check_program(request->program[0]);
 	if (status == EX_OK)
 		status = library_preload("run");
 	if (status == EX_OK)

@@ -13,7 +13,7 @@ static const struct command {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{"run", run_main}, {"check", check_main}, {"doctor", NULL},
+	{"run", run_main}, {"check", check_main}, {"doctor", doctor_main},
 	{"report", NULL},  {"simulate", NULL},	  {"top", NULL},
 };
 
@@ -26,6 +26,7 @@ static const char usage[] =
 	"\n"
 	"  run [-p POLICY] PROGRAM   starts a program under the shim\n"
 	"  check POLICY              explains a policy, or shows what is wrong with it\n"
+	"  doctor [PROGRAM]          says whether this machine and a program can be helped\n"
 	"\n"
 	"'sctpeel COMMAND --help' explains one of them. sctpeel --version prints the version.\n";
 

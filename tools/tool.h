@@ -26,5 +26,6 @@ int finish_output(const char *command);
 /* The subcommands: argv[0] is the subcommand's name. They return the exit status. */
 int run_main(int argc, char **argv);
 int check_main(int argc, char **argv);
+int doctor_main(int argc, char **argv);
 
 #endif
