@@ -3,6 +3,7 @@
 # make              the shim and its command, in build/
 # make demo         shows what it does, with its own kernel if need be
 # make test         everything that proves it works
+# make mutants      whether the tests notice when the code they test is taken out
 # make bench        what it costs and brings, in instructions
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
@@ -103,6 +104,11 @@ test:
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/run $(FILES)
 
+mutants:
+	@tests/setup test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/mutants
+
 demo:
 	@tests/setup demo
 	@$(MAKE) --no-print-directory programs
@@ -158,6 +164,6 @@ clean:
 	rm -rf build build-asan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all programs test demo bench sanitize check install clean check-setup check-gcc check-clang \
+.PHONY: all programs test mutants demo bench sanitize check install clean check-setup check-gcc check-clang \
 	check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -47,6 +47,13 @@ load contract
 }
 
 # contract: R02
+@test "no association has more than its turn" {
+	run_shim SCTPEEL_POLICY=all SCTPEEL_QUANTUM=5 "$PROGRAMS/contract_receive" r02-turns
+	assert_success
+	[ "$output" -le 10 ]
+}
+
+# contract: R02
 @test "associations that join while others talk lose nothing" {
 	contract 8 receive r02-joining
 }
@@ -136,6 +143,11 @@ load contract
 # contract: R05
 @test "partial delivery, interleaved or not" {
 	contract 16 receive r05-partial
+}
+
+# contract: R05
+@test "partial delivery that stops in the middle: others wait or not, as natively" {
+	contract 4 receive r05-partial-stops
 }
 
 # contract: R05

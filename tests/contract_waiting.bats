@@ -169,6 +169,11 @@ load contract
 }
 
 # contract: W03
+@test "quiet ends wake no epoll set" {
+	contract 9 epoll w03-quiet-in-sets
+}
+
+# contract: W03
 @test "a receive after poll never sleeps, whatever ends" {
 	contract 50 wait w03-churn
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* contract_epoll: row W02. */
+/* contract_epoll: rows W02 and W03. */
 #include "contract.h"
 
 /* The number that the program hides in an entry: all 64 bits must come back. */
@@ -805,6 +805,29 @@ static void w02_added_while_asleep(void)
 	close_scene(work.server);
 }
 
+/* ---- W03 ---- */
+
+/* Associations that end quietly wake no set, whatever way it is watched. */
+static void w03_quiet_in_sets(void)
+{
+	static const uint32_t manners[] = {0, EPOLLET, EPOLLONESHOT};
+
+	for (size_t m = 0; m < COUNT(manners); m++) {
+		int set = new_set(), server = open_scene_with_companion(3, true);
+
+		tell("== manner %#x", manners[m]);
+		watch(set, server, EPOLLIN | manners[m], 1);
+		order(CLOSE, &peers[0], 30);
+		order(ABORT, &peers[1], 10);
+		look("two end", set, 150);
+		order_messages(&peers[2], 0, 1, 60);
+		look("the third speaks", set, 5000);
+		hear("then", server, 0);
+		close(set);
+		close_scene(server);
+	}
+}
+
 static const struct test tests[] = {
 	{"w02-level", w02_level},
 	{"w02-subscribed", w02_subscribed},
@@ -826,6 +849,7 @@ static const struct test tests[] = {
 	{"w02-pwait", w02_pwait},
 	{"w02-interrupted", w02_interrupted},
 	{"w02-added-while-asleep", w02_added_while_asleep},
+	{"w03-quiet-in-sets", w03_quiet_in_sets},
 };
 
 int main(int argc, char **argv)

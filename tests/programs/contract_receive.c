@@ -2,6 +2,8 @@
 /* contract_receive: rows R01 to R07, what a program receives and how. */
 #include "contract.h"
 
+#include <linux/filter.h>
+
 /* ---- R01: every call that receives ---- */
 
 /* The fortified forms, which <bits/socket2.h> calls when the size of the buffer is known. */
@@ -363,6 +365,26 @@ static void r02_nobody_starves(void)
 	while (take(r, server, MSG_DONTWAIT) > 0)
 		before++;
 	tell("%d others", before);
+	close_scene(server);
+}
+
+/* All have as much to say: how many of one's messages are taken in a row? */
+static void r02_turns(void)
+{
+	int server = open_scene(3), longest = 0, row = 0;
+	struct receipt *r = new_receipt();
+	char last = 0;
+
+	greet(server, 3);
+	for (int p = 0; p < 3; p++)
+		for (int k = 0; k < 150; k++)
+			peer_sends(&peers[p], 100);
+	while (take(r, server, MSG_DONTWAIT) > 0) {
+		row = r->data[0] == last ? row + 1 : 1;
+		last = r->data[0];
+		longest = row > longest ? row : longest;
+	}
+	tell("%d", longest);
 	close_scene(server);
 }
 
@@ -952,6 +974,58 @@ static void r05_partial(void)
 	}
 }
 
+/* Nothing more comes in while the filter is there. */
+static void let_nothing_in(int server, bool nothing)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {1, &drop};
+	int none = 0;
+
+	if (nothing ? setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program))
+		    : setsockopt(server, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)))
+		die("filter");
+}
+
+/* The middle of A's message is late: without interleaving B waits for it, though it is there. */
+static void r05_partial_stops(void)
+{
+	const size_t more_than_the_window = 200000, a_while = 30000;
+
+	for (int interleave = 0; interleave < 2; interleave++) {
+		int server = partial_scene(interleave, true), of_a = 0, of_b = 0;
+		struct assembly *wholes = calloc(2, sizeof(*wholes));
+		struct receipt *r = new_receipt();
+		bool spoken = false, stopped = false;
+
+		tell("== interleave %d", interleave);
+		set_int(peers[0].fd, SOL_SOCKET, SO_SNDBUF, 400000);
+		peer_sends(&peers[0], more_than_the_window);
+		while (of_a + of_b < 2) {
+			if (!spoken && wholes[0].size > a_while) {
+				peer_sends(&peers[1], 100);
+				let_nothing_in(server, true);
+				spoken = true;
+			}
+			if (take(r, server, stopped ? 0 : MSG_DONTWAIT) < 0) {
+				if (stopped)
+					die("nothing comes");
+				stopped = true;
+				tell("A %s, B %s", of_a ? "whole" : "cut",
+				     of_b ? "heard" : "waits");
+				let_nothing_in(server, false);
+				continue;
+			}
+
+			struct peer *peer = peer_of_port(port_of(&r->name));
+
+			assemble(&wholes[peer - peers], r);
+			*(peer == peers ? &of_a : &of_b) += !!(r->header.msg_flags & MSG_EOR);
+		}
+		tell_notes();
+		close_scene(server);
+	}
+}
+
 /* Receives until A's association has changed; A's pieces are counted, all else is noted. */
 static size_t hear_a_dying(int server)
 {
@@ -1308,6 +1382,7 @@ static const struct test tests[] = {
 	{"r02-twenty", r02_twenty},
 	{"r02-hundreds", r02_hundreds},
 	{"r02-nobody-starves", r02_nobody_starves},
+	{"r02-turns", r02_turns},
 	{"r02-joining", r02_joining},
 	{"r03-fields", r03_fields},
 	{"r03-names", r03_names},
@@ -1326,6 +1401,7 @@ static const struct test tests[] = {
 	{"r05-dying-gracefully", r05_dying_gracefully},
 	{"r05-dying-hard", r05_dying_hard},
 	{"r05-partial", r05_partial},
+	{"r05-partial-stops", r05_partial_stops},
 	{"r05-partial-abort", r05_partial_abort},
 	{"r06-peek", r06_peek},
 	{"r06-peek-then-read", r06_peek_then_read},
