@@ -12,14 +12,14 @@
 static const char usage[] =
 	"usage: sctpeel check POLICY\n"
 	"\n"
-	"Says in words what each rule does, then prints the policy in its canonical form and the\n"
-	"hash that events carry. POLICY is rules, a preset, @FILE, - for standard input, or help.\n"
+	"Says in words what each rule does, then prints the policy in its canonical form\n"
+	"and the hash that events carry. POLICY is rules, a preset, @FILE, - for standard\n"
+	"input, or help.\n"
 	"\n"
-	"Exit status: 0 the policy is good; 65 it is not, and the message shows where; 66 the "
-	"file\n"
-	"cannot be read.\n"
+	"Exit status: 0 the policy is good; 65 it is not, and the message shows where; 66\n"
+	"the file cannot be read.\n"
 	"\n"
-	"  sctpeel check 'keep if peer 10.9.0.0/16; bulk: peel if rate(5s) > 10M/s for 3s'\n"
+	"  sctpeel check 'keep if peer 10.9.0.0/16; peel if rate(5s) > 10M/s for 3s'\n"
 	"  sctpeel check volume\n";
 
 static int check(const char *given)

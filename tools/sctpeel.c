@@ -20,15 +20,15 @@ static const struct command {
 static const char usage[] =
 	"usage: sctpeel COMMAND [ARGUMENT...]\n"
 	"\n"
-	"Peels associations off the one-to-many SCTP sockets of unmodified programs, so that a "
-	"busy\n"
-	"peer does not hold up the others.\n"
+	"Peels associations off the one-to-many SCTP sockets of unmodified programs, so\n"
+	"that a busy peer does not hold up the others.\n"
 	"\n"
 	"  run [-p POLICY] PROGRAM   starts a program under the shim\n"
 	"  check POLICY              explains a policy, or shows what is wrong with it\n"
-	"  doctor [PROGRAM]          says whether this machine and a program can be helped\n"
+	"  doctor [PROGRAM]          says whether this machine, and a program, can do it\n"
 	"\n"
-	"'sctpeel COMMAND --help' explains one of them. sctpeel --version prints the version.\n";
+	"'sctpeel COMMAND --help' explains one of them, sctpeel(1) all. sctpeel --version\n"
+	"prints the version.\n";
 
 static int run_unknown(const char *name)
 {
