@@ -7,12 +7,14 @@
 # make bench        what it costs and brings, in instructions
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
-# make install      PREFIX, LIBDIR and DESTDIR as usual
+# make install      PREFIX, LIBDIR and DESTDIR as usual; make uninstall
+# make deb          a Debian package, in build/deb/
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/sctpeel
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 BUILD ?= build
 INSTALL ?= install
@@ -41,7 +43,9 @@ PURE := $(wildcard shim/policy/*.c shim/events/*.c) $(addprefix shim/,settings.c
 	policy_source.c values.c fault.c line.c libc.c lock.c)
 SHIM_SRC := $(wildcard shim/*.c shim/*/*.c)
 TOOL_SRC := $(wildcard tools/*.c)
-MAN := $(wildcard tools/man/*.[1-8])
+MAN := $(notdir $(wildcard tools/man/*.[1-8]))
+DEB = $(BUILD)/deb/sctpeel-$(VERSION)
+VERSION := $(shell sed -n 's/^\#define SCTPEEL_VERSION "\(.*\)"/\1/p' shim/settings.h)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/programs/*.c tests/bench/*.c))
 PURE_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c tests/unit/*.c))
@@ -49,7 +53,7 @@ CLASSES := $(if $(JAVAC),$(patsubst tests/%.java,$(BUILD)/%.class,$(wildcard tes
 BEAMS := $(if $(ERLC),$(patsubst tests/%.erl,$(BUILD)/%.beam,$(wildcard tests/programs/*.erl)))
 SHELL_FILES = $(shell { grep -rlIE '^\#!.*[/ ](ba|da)?sh' tests tools .ci; \
 	find tests tools -name '*.bats' -o -name '*.bash'; } | sort -u) \
-	$(addprefix tests/guest.d/,session uml-init qemu-init)
+	$(addprefix tests/guest.d/,session uml-init qemu-init) tools/completion/sctpeel
 C_FILES := $(sort $(wildcard shim/*.[ch] shim/*/*.[ch] tools/*.[ch] tests/*/*.[ch]))
 
 ifneq ($(V),1)
@@ -82,6 +86,12 @@ $(call obj,$(wildcard shim/doors/*.c) shim/libc.c): FORTIFY := -U_FORTIFY_SOURCE
 $(BUILD)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(FORTIFY) -DSCTPEEL_LIBDIR='"$(LIBDIR)"' $(ALL_CFLAGS) -c -o $@ $<
+
+# Where the library will be is compiled in.
+$(BUILD)/tools/library.o: $(BUILD)/libdir
+$(BUILD)/libdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
 
 $(PROGRAMS): $(BUILD)/%: tests/%.c
 	@mkdir -p $(@D)
@@ -152,18 +162,38 @@ check-tidy: check-setup
 		sh -c 'clang-tidy --quiet "$$@" -- -std=gnu11 $(CPPFLAGS) 2>/dev/null' clang-tidy
 
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)
-	$(INSTALL) -m 0755 $(BUILD)/libsctpeel.so $(DESTDIR)$(LIBDIR)/libsctpeel.so
-	$(if $(TOOL_SRC),$(INSTALL) -m 0755 $(BUILD)/sctpeel $(DESTDIR)$(BINDIR)/sctpeel)
-	for page in $(MAN); do \
-		$(INSTALL) -D -m 0644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; done
-	if [ -e tools/completion/sctpeel ]; then \
-		$(INSTALL) -D -m 0644 tools/completion/sctpeel $(DESTDIR)$(COMPLETIONDIR)/sctpeel; fi
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR) $(COMPLETIONDIR) $(DOCDIR)/examples)
+	$(INSTALL) -m 0755 $(BUILD)/libsctpeel.so $(DESTDIR)$(LIBDIR)/
+	$(INSTALL) -m 0755 $(BUILD)/sctpeel $(DESTDIR)$(BINDIR)/
+	$(INSTALL) -m 0644 tools/completion/sctpeel $(DESTDIR)$(COMPLETIONDIR)/
+	$(foreach page,$(MAN),$(INSTALL) -D -m 0644 tools/man/$(page) $(call man_place,$(page)) &&) true
+	$(INSTALL) -m 0644 README.md $(DESTDIR)$(DOCDIR)/
+	sed 's,@LIBDIR@,$(LIBDIR),' tools/systemd/sctpeel.conf >$(DESTDIR)$(DOCDIR)/examples/sctpeel.conf
+
+# Folders of ours go, those of others stay.
+uninstall:
+	rm -f $(DESTDIR)$(LIBDIR)/libsctpeel.so $(DESTDIR)$(BINDIR)/sctpeel \
+		$(DESTDIR)$(COMPLETIONDIR)/sctpeel $(foreach page,$(MAN),$(call man_place,$(page)))
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+man_place = $(DESTDIR)$(MANDIR)/man$(patsubst .%,%,$(suffix $(1)))/$(1)
+
+# The source as it is here, with the packaging where Debian wants it.
+deb:
+	@tests/setup deb
+	@[ "$$(dpkg-parsechangelog -l tools/debian/changelog -S Version)" = $(VERSION) ] || \
+		{ echo 'tools/debian/changelog: its first version is not $(VERSION), that of shim/settings.h' >&2; exit 65; }
+	rm -rf $(DEB)
+	mkdir -p $(DEB)
+	cp -r shim tests tools Makefile README.md LICENSE $(DEB)/
+	cp -r tools/debian $(DEB)/
+	cd $(DEB) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc
+	@ls $(BUILD)/deb/*.deb
 
 clean:
 	rm -rf build build-asan build-clang $(BUILD)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all programs test mutants demo bench sanitize check install clean check-setup check-gcc check-clang \
-	check-format check-shell check-cppcheck check-tidy
+-include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
+.PHONY: FORCE all programs test mutants demo bench sanitize check install uninstall deb clean \
+	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -68,7 +68,7 @@ decisions_in() {
 	run jq -c 'select(.event == "stop") | .totals' trace
 	assert_output '{"messages":2,"bytes":123,"peels":0,"refused":0,"decisions":1,"dropped":0}'
 	run jq -c 'select(.event == "start") | [.version, .argv[1:], .config.SCTPEEL_TRACE_EVENTS.from, .config.SCTPEEL_MODE]' trace
-	assert_output '["0.1.0",["kinds","message:100","message:23"],"env",{"value":"enforce","from":"default"}]'
+	assert_output "[\"$(sctpeel --version | cut -d ' ' -f 2)\","'["kinds","message:100","message:23"],"env",{"value":"enforce","from":"default"}]'
 }
 
 @test "logfmt has the same names and values as JSON" {
