@@ -150,3 +150,19 @@ complete_line() {
 	assert_equal "$(items sctpeel-trace.5 Events | sed 's/^Li //' | sort | paste -sd ' ')" \
 		'assoc call decision drop error msg peel start stop'
 }
+
+@test "the README: its picture shows its table, its policies are good, its files are there" {
+	local word
+	run -0 awk -f "$TESTS/demo.d/picture.awk" "$ROOT/README.md"
+	diff - "$TESTS/demo.d/effect.svg" <<<"$output" ||
+		fail 'awk -f tests/demo.d/picture.awk README.md >tests/demo.d/effect.svg'
+	[ "$(grep -c '<rect' <<<"$output")" -ge 9 ]
+	while IFS= read -r word; do
+		run -0 sctpeel check "$word"
+	done < <(grep -E '^ +sctpeel (run|check|simulate)' "$ROOT/README.md" | grep -oE "'[^']+'" | tr -d "'" &&
+		sed -n 's/^    \(keep if .*\)/\1/p' "$ROOT/README.md")
+	# shellcheck disable=SC2016  # backquotes of Markdown
+	while IFS= read -r word; do
+		[ -e "$ROOT/$word" ] || fail "README.md: $word is not there"
+	done < <(grep -oE '\]\([^)]+\)|`(shim|tests|tools)/[^` ]+' "$ROOT/README.md" | tr -d '])(`')
+}

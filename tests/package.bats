@@ -62,6 +62,16 @@ doctor() {
 	assert_output ''
 }
 
+@test "where there is no /proc the library is found and tried as well" {
+	[ "$EUID" -eq 0 ] || skip 'needs root to hide /proc'
+	make_copy install PREFIX="$PWD/here"
+	unshare --mount true 2>/dev/null || skip 'no mount namespaces here'
+	# shellcheck disable=SC2016  # for the shell in there
+	run unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$0/sctpeel" doctor' "$PWD/here/bin"
+	assert_line "  ok    $PWD/here/lib/libsctpeel.so, version $(sctpeel --version | cut -d ' ' -f 2), loads"
+	make_copy uninstall PREFIX="$PWD/here"
+}
+
 @test "systemd takes the example" {
 	requires systemd-analyze
 	mkdir server.service.d
@@ -76,7 +86,7 @@ doctor() {
 		line=${line%\"} line=${line#\"}
 		export "${line//%%/%}"
 		count=$((count + 1))
-	done < <(grep -h Environment= "$ROOT/tools/man/sctpeel.1" server.service.d/sctpeel.conf | grep SCTPEEL_ |
+	done < <(grep -h Environment= "$ROOT/tools/man/sctpeel.1" "$ROOT/README.md" server.service.d/sctpeel.conf | grep SCTPEEL_ |
 		grep -v '=@' | sed 's,/var/log/sctpeel,/tmp,; s,%N,server,')
 	[ "$count" -ge 5 ]
 	run sctpeel doctor

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@ static _Noreturn void become_asked(int answer)
 	dup2(nowhere, STDOUT_FILENO);
 	dup2(answer, STDERR_FILENO);
 	execl("/proc/self/exe", "sctpeel", "--version", NULL);
+	execlp(program_invocation_name, "sctpeel", "--version", NULL); /* no /proc */
 	_exit(EX_OSERR);
 }
 
