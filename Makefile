@@ -4,6 +4,7 @@
 # make demo         shows what it does, with its own kernel if need be
 # make test         everything that proves it works
 # make mutants      whether the tests notice when the code they test is taken out
+# make real         Debian's programs under the shim again, with 10,000 messages each
 # make bench        what it costs and brings, in instructions
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
@@ -20,6 +21,7 @@ BUILD ?= build
 INSTALL ?= install
 CLANG ?= clang
 JAVAC ?= $(shell command -v javac)
+MESSAGES ?= 10000
 ERLC ?= $(shell command -v erlc)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
@@ -119,6 +121,13 @@ mutants:
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/mutants
 
+# In make test these files are content with 500 messages, and with the shim alone.
+real: FILES ?= $(shell grep -l in_the_field tests/*.bats)
+real:
+	@tests/setup test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) MESSAGES=$(MESSAGES) WAYS='native all volume' TEST_TIMEOUT=3600 GUEST_TIMEOUT=14400 tests/run $(FILES)
+
 demo:
 	@tests/setup demo
 	@$(MAKE) --no-print-directory programs
@@ -194,6 +203,6 @@ clean:
 	rm -rf build build-asan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs test mutants demo bench sanitize check install uninstall deb clean \
+.PHONY: FORCE all programs test real mutants demo bench sanitize check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -2,14 +2,23 @@
 # Unmodified servers under load, natively and under the shim that peels everything; the peers of
 # programs/peer.c judge what they do. `load oracle` in place of helper.
 #
+# WAY is how a server runs: native, or under the shim with the policy all (also: shim) or volume.
+#
 #   natively_and_peeled FUNCTION     runs FUNCTION native, then FUNCTION shim
+#   in_the_field FUNCTION            runs FUNCTION all and volume, or what $WAYS says
 #   start WAY NAME PORT CMD...       CMD as server NAME; it listens when this returns
 #   warm_up PORT [OPTION...]         one short association, before descriptors are counted
 #   judge WAY NAME PORT COUNT [OPTION...]
 #                                    peers against server NAME: every message once, whole and in
 #                                    order, all associations end, no descriptor is left; under the
-#                                    shim at least COUNT associations were peeled, natively none
+#                                    shim COUNT associations were peeled, natively none. With
+#                                    by=program it is the server that peels them, natively too
+#   judge_twenty WAY NAME PORT [OPTION...]
+#                                    the same with 20 peers that send $MESSAGES messages altogether:
+#                                    one is heavy, five so quiet that volume keeps them
 load helper
+MESSAGES=${MESSAGES:-500}
+by=policy
 
 natively_and_peeled() {
 	requires jq
@@ -20,18 +29,36 @@ natively_and_peeled() {
 	"$1" shim
 }
 
+in_the_field() {
+	local way
+	requires jq
+	for way in ${WAYS:-all volume}; do
+		"$1" "$way" || {
+			echo "this was the way $way" >&2
+			return 1
+		}
+	done
+}
+
 trace_of() {
 	echo "$BATS_TEST_TMPDIR/$1.trace"
+}
+
+# As start, for what does not listen.
+under() {
+	local policy=${1/shim/all} name=$2
+	shift 2
+	if [ "$policy" = native ]; then
+		spawn "$name" "$@"
+	else
+		spawn "$name" shim "SCTPEEL_POLICY=$policy" "SCTPEEL_TRACE=$(trace_of "$name")" "$@"
+	fi
 }
 
 start() {
 	local way=$1 name=$2 port=$3
 	shift 3
-	if [ "$way" = shim ]; then
-		spawn "$name" shim SCTPEEL_POLICY=all "SCTPEEL_TRACE=$(trace_of "$name")" "$@"
-	else
-		spawn "$name" "$@"
-	fi
+	under "$way" "$name" "$@"
 	wait_for_listen "$port"
 }
 
@@ -43,14 +70,15 @@ warm_up() {
 }
 
 # Columns of /proc/net/sctp/assocs: 3 is the style (0 one-to-many, 1 peeled), 12 the local port.
-associations() {
-	awk -v port="$1" -v style="${2-}" \
-		'$12 == port && (style == "" || $3 == style) { n++ } END { print n + 0 }' \
-		"${3:-/proc/net/sctp/assocs}"
+styles() {
+	awk -v port="$1" '$12 == port { n[$3]++ } END { print n[0] + 0, n[1] + 0 }' "$2"
 }
 
 no_association() {
-	[ "$(associations "$1")" -eq 0 ]
+	local columns
+	while read -ra columns; do
+		[ "${columns[11]-}" != "$1" ] || return 1
+	done </proc/net/sctp/assocs
 }
 
 # But AF_UNIX sockets: a JVM opens one when it first feels like it, with the shim and without.
@@ -65,12 +93,12 @@ descriptors_are() {
 }
 
 peeled_in_trace() {
-	jq -n '[inputs | select(.event == "peel" and .effect.errno == 0 and .by == "policy")
-		| .["sctp.assoc.id"]] | unique | length' "$1"
+	jq -n --arg by "${2:-policy}" '[inputs | select(.event == "peel" and .effect.errno == 0
+		and .by == $by) | .["sctp.assoc.id"]] | unique | length' "$1"
 }
 
 judge() {
-	local way=$1 name=$2 port=$3 count=$4 pid before during=$BATS_TEST_TMPDIR/assocs styles peels
+	local way=$1 name=$2 port=$3 count=$4 pid before during=$BATS_TEST_TMPDIR/assocs
 	shift 4
 	pid=$(pid_of "$name")
 	before=$(descriptors "$pid")
@@ -83,18 +111,35 @@ judge() {
 		ls -l "/proc/$pid/fd"
 		return 1
 	fi
-	styles=$(associations "$port" 1 "$during")
-	if [ "$way" = native ]; then
-		assert_equal "peeled natively: $styles" 'peeled natively: 0' || return
-		assert_equal "$(associations "$port" 0 "$during")" "$count"
-		return
+	peels_are "$way" "$name" "$port" "$count" "$@"
+}
+
+# judge's last question: which associations were peeled, says the kernel, and by whom, says the trace.
+peels_are() {
+	local way=$1 name=$2 port=$3 count=$4 due=$4 peels
+	if [ "$by" = policy ]; then
+		case $way in
+		native) due=0 ;;
+		volume) [[ " $* " =~ \ -q\ ([0-9]+)\  ]] && due=$((count - BASH_REMATCH[1])) ;;
+		esac
 	fi
-	assert_equal "peeled by /proc: $styles" "peeled by /proc: $count" || return
-	peels=$(peeled_in_trace "$(trace_of "$name")")
-	if [ "$peels" -lt "$count" ]; then
-		echo "$count associations, but only $peels were peeled by the trace"
+	assert_equal "shared and peeled by /proc: $(styles "$port" "$during")" \
+		"shared and peeled by /proc: $((count - due)) $due" || return
+	[ "$way" != native ] || return 0
+	peels=$(peeled_in_trace "$(trace_of "$name")" "$by")
+	if [ "$peels" -lt "$due" ]; then
+		echo "$due of $count associations should be peeled, by the trace only $peels were"
 		return 1
 	fi
+}
+
+# The heavy one sends 21 times as many as the 14 that are not quiet. The native way only shows that
+# the test is right, which few messages do.
+judge_twenty() {
+	local way=$1 name=$2 port=$3 total=$MESSAGES
+	shift 3
+	[ "$way" != native ] || [ "$total" -le 500 ] || total=500
+	judge "$way" "$name" "$port" 20 -q 5 -f 21 -W 64 -k 3 -m "$(((total - 20 + 34) / 35))" -t 60 "$@"
 }
 
 # What the server itself wrote: nothing but what it is known to say.

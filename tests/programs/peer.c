@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SIZE_MAX_MESSAGE = 60000, MAX_PEERS = 200, MAX_STREAMS = 16 };
+enum { QUIET_MESSAGES = 4, SIZE_MAX_MESSAGE = 60000, MAX_PEERS = 200, MAX_STREAMS = 16 };
 
 /* Every message begins with this. The tag is printable because sctp_test shows the first nine
  * characters of what it gets: two hexadecimal digits of the peer, seven of the message. */
@@ -57,12 +57,12 @@ struct peer {
 };
 
 static struct {
-	unsigned peers, heavy, factor, streams;
+	unsigned peers, heavy, quiet, factor, streams;
 	uint32_t messages, window, heavy_window;
 	size_t least, most;
 	uint64_t seed;
 	enum mode mode;
-	bool one_to_one, abort_at_end, unordered;
+	bool one_to_one, abort_at_end, server_ends, unordered;
 	int patience; /* seconds without progress */
 	const char *before_end, *local;
 } set = {
@@ -87,6 +87,7 @@ static const char usage[] =
 	"  -s SIZE       bytes a message, or MIN-MAX for sizes that follow from the seed (200)\n"
 	"  -S SEED       for sizes and contents (1)\n"
 	"  -H COUNT      so many of the peers are heavy (0)\n"
+	"  -q COUNT      so many others send 4 messages only (0)\n"
 	"  -f FACTOR     a heavy peer sends so many times the messages (10)\n"
 	"  -w WINDOW     messages that a peer may be ahead of their echoes; 0: no bound (8)\n"
 	"  -W WINDOW     the same for heavy peers (0)\n"
@@ -95,6 +96,7 @@ static const char usage[] =
 	"  -u            send unordered (their order is then not checked)\n"
 	"  -1            one-to-one sockets instead of one-to-many\n"
 	"  -a            end by abort instead of shutdown\n"
+	"  -c            wait for the server to end the associations\n"
 	"  -l ADDRESS    local address\n"
 	"  -x COMMAND    run COMMAND when all is sent and back, before the associations end\n"
 	"  -t SECONDS    give up after so long without progress (20)\n";
@@ -384,6 +386,8 @@ static void begin_end(struct peer *p)
 	struct linger now = {.l_onoff = 1, .l_linger = 0};
 
 	p->phase = ENDING;
+	if (set.server_ends)
+		return;
 	if (set.one_to_one && set.abort_at_end) {
 		setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 		close(p->fd);
@@ -531,7 +535,7 @@ static void parse(int argc, char **argv)
 	struct addrinfo *found;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:m:s:S:H:f:w:W:k:e:u1al:x:t:")) >= 0) {
+	while ((c = getopt(argc, argv, "n:m:s:S:H:q:f:w:W:k:e:u1acl:x:t:")) >= 0) {
 		switch (c) {
 		case 'n':
 			set.peers = (unsigned)number(optarg, 1, MAX_PEERS, NULL);
@@ -547,6 +551,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'H':
 			set.heavy = (unsigned)number(optarg, 0, MAX_PEERS, NULL);
+			break;
+		case 'q':
+			set.quiet = (unsigned)number(optarg, 0, MAX_PEERS, NULL);
 			break;
 		case 'f':
 			set.factor = (unsigned)number(optarg, 1, 1000, NULL);
@@ -579,6 +586,9 @@ static void parse(int argc, char **argv)
 		case 'a':
 			set.abort_at_end = true;
 			break;
+		case 'c':
+			set.server_ends = true;
+			break;
 		case 'l':
 			set.local = optarg;
 			break;
@@ -593,6 +603,8 @@ static void parse(int argc, char **argv)
 			exit(2);
 		}
 	}
+	if (set.heavy + set.quiet > set.peers)
+		die("more heavy and quiet peers than peers");
 	if (argc - optind != 2) {
 		fputs(usage, stderr);
 		exit(2);
@@ -619,6 +631,8 @@ int main(int argc, char **argv)
 		p->number = i;
 		p->heavy = i < set.heavy;
 		p->total = set.messages * (p->heavy ? set.factor : 1);
+		if (i >= set.peers - set.quiet)
+			p->total = QUIET_MESSAGES;
 		p->window = p->heavy ? set.heavy_window : set.window;
 		p->seen = calloc(p->total / 8 + MAX_STREAMS, 1);
 		if (!p->seen)
