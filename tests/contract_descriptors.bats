@@ -117,3 +117,8 @@ load contract
 @test "few numbers, and a thread that uses them all up" {
 	contract 0 descriptors d07-thread SCTPEEL_FD_RESERVE=64
 }
+
+# contract: D07
+@test "all numbers are taken from one peel to the next" {
+	contract 4 descriptors d07-all-taken SCTPEEL_FD_RESERVE=0
+}

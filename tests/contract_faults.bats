@@ -75,6 +75,17 @@ fails_at_times() {
 }
 
 # contract: F01
+@test "what is refused again and again is tried ever less often" {
+	local trace=$BATS_TEST_TMPDIR/trace
+	run_shim SCTPEEL_POLICY=all SCTPEEL_INJECT=peel:EBUSY SCTPEEL_TRACE="$trace" \
+		"$PROGRAMS/contract_receive" r02-turns
+	assert_success
+	# of 150 messages each of three associations
+	[ "$(refused 16)" -ge 3 ]
+	[ "$(refused 16)" -le 45 ]
+}
+
+# contract: F01
 @test "what the shim could not peel the program can still take" {
 	survive peel:EBUSY peeloff x01-ways x01-numbers x03-errors
 }

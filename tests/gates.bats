@@ -202,4 +202,7 @@ os.write(w, b'out'); print(os.read(r, 9).decode())"
 		both "${variant#*=}" "$variant" "$PROGRAMS/contract_guests" plain one 'two words'
 	done
 	[[ $(<"$(out_of all.shim)") = 'errno at main: 0'* ]]
+	# not even after the library has failed at something
+	run_shim SCTPEEL_TRACE=/nowhere/trace "$PROGRAMS/contract_guests" plain
+	assert_line 'errno at main: 0'
 }

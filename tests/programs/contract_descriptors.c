@@ -796,6 +796,41 @@ static void d07_thread(void)
 	few_numbers(true);
 }
 
+/* All numbers are taken between two first messages: the associations behind them live on. */
+static void d07_all_taken(void)
+{
+	const int count = 8;
+	struct rlimit limit = {100, 100};
+	struct receipt *r = new_receipt();
+	int server, files[200], n = 0, wrong = 0;
+
+	for (int p = 0; p < count; p++)
+		new_peer()->obeys = true;
+	start_companion();
+	for (int p = 0; p < count; p++)
+		close_peer(&peers[p]);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	server = open_server();
+	for (int p = 0; p < count; p++) {
+		if (p == count / 2)
+			n = files_to_the_limit(files, 200);
+		give_order((struct order){
+			.action = CONNECT, .peer = &peers[p], .port = local_port(server)});
+		order_messages(&peers[p], 0, 1, 50);
+		if (take(r, server, 0) < 0 || !is_next(r))
+			wrong++;
+		learn(r);
+	}
+	for (int p = 0; p < count; p++)
+		if (send_to_peer(server, &peers[p], 30) != 30)
+			wrong++;
+	tell("%d associations of %d, %d things wrong", kernel_associations(local_port(server), 0),
+	     count, wrong);
+	while (n > 0)
+		close(files[--n]);
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"d01-dups", d01_dups},
 	{"d01-chain", d01_chain},
@@ -820,6 +855,7 @@ static const struct test tests[] = {
 	{"d04-listen-late", d04_listen_late},
 	{"d07-few-numbers", d07_few_numbers},
 	{"d07-thread", d07_thread},
+	{"d07-all-taken", d07_all_taken},
 };
 
 int main(int argc, char **argv)

@@ -388,6 +388,16 @@ static void w02_oneshot(void)
 			note_next(server);
 			control(set, EPOLL_CTL_MOD, server, EPOLLIN | EPOLLONESHOT, 5);
 		}
+	/* told of one thing, it is disarmed for the other too */
+	look("nothing", set, 0);
+	control(set, EPOLL_CTL_MOD, server, EPOLLIN | EPOLLOUT | EPOLLONESHOT, 6);
+	look("writable", set, 0);
+	say(server, 0, 50);
+	look("readable, and disarmed", set, 0);
+	control(set, EPOLL_CTL_MOD, server, EPOLLIN | EPOLLOUT | EPOLLONESHOT, 7);
+	look("both", set, 0);
+	look("disarmed", set, 0);
+	note_next(server);
 	tell_notes();
 	close(set);
 	close_scene(server);
