@@ -824,10 +824,10 @@ static void d07_all_taken(void)
 	for (int p = 0; p < count; p++)
 		if (send_to_peer(server, &peers[p], 30) != 30)
 			wrong++;
-	tell("%d associations of %d, %d things wrong", kernel_associations(local_port(server), 0),
-	     count, wrong);
 	while (n > 0)
 		close(files[--n]);
+	tell("%d associations of %d, %d things wrong", kernel_associations(local_port(server), 0),
+	     count, wrong);
 	close_scene(server);
 }
 
