@@ -16,10 +16,10 @@ doctor() {
 
 # Before a function: with a kernel that has SCTP, as far as doctor can see, and is as FAKE_... say.
 made_up() {
-	requires cc plain
+	requires cc
 	[ -e "$BATS_FILE_TMPDIR/kernel.so" ] ||
 		cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_FILE_TMPDIR/kernel.so" "$TESTS/preloads/kernel.c"
-	export LD_PRELOAD=$BATS_FILE_TMPDIR/kernel.so
+	export LD_PRELOAD=${SANITIZER_PRELOAD:+$SANITIZER_PRELOAD:}$BATS_FILE_TMPDIR/kernel.so
 }
 
 # The line is there, with this cure below it.
@@ -256,7 +256,7 @@ compile() {
 	size=$(stat -c %s good)
 	for ((at = 64; at < size; at += size / 40)); do
 		cp good damaged
-		printf '\377\377\377\377\377\377\377\377' | dd of=damaged bs=1 seek=$at conv=notrunc status=none
+		printf '\377\377\377\377\377\377\377\377' | LD_PRELOAD='' dd of=damaged bs=1 seek=$at conv=notrunc status=none
 		run doctor ./damaged
 		[ "$status" -lt 128 ]
 		head -c $at good >damaged

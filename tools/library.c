@@ -30,7 +30,7 @@ const char library_missing[] = NAME " is neither beside sctpeel nor in " SCTPEEL
 const char library_remedy[] = "install it again: the two belong together";
 
 /* Beside this executable (the build tree), then where it is installed, wherever that was moved. */
-static const char *const places[] = {"", "/../lib", MULTIARCH, MULTIARCH "/sctpeel", "/../lib64"};
+static const char *const places[] = {"", "/../lib", MULTIARCH, (MULTIARCH "/sctpeel"), "/../lib64"};
 
 static bool is_there(const char *path)
 {
