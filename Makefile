@@ -5,7 +5,7 @@
 # make test         everything that proves it works
 # make mutants      whether the tests notice when the code they test is taken out
 # make real         Debian's programs under the shim again, with 10,000 messages each
-# make bench        what it costs and brings, in instructions
+# make bench        what it costs and brings, in instructions; bench-quick: a part of it
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
 # make install      PREFIX, LIBDIR and DESTDIR as usual; make uninstall
@@ -138,6 +138,11 @@ bench:
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/bench/run
 
+bench-quick:
+	@tests/setup bench
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/bench/run --quick
+
 sanitize:
 	@tests/setup sanitize
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined programs
@@ -203,6 +208,6 @@ clean:
 	rm -rf build build-asan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs test real mutants demo bench sanitize check install uninstall deb clean \
+.PHONY: FORCE all programs test real mutants demo bench bench-quick sanitize check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:
