@@ -265,6 +265,19 @@ compile() {
 	done
 }
 
+@test "names and values cannot move the cursor, nor leave their JSON string" {
+	made_up
+	requires jq
+	cp /bin/true $'\e[2J"x'
+	SCTPEEL_PROGRAM=$'\e[4J*' SCTPEEL_LIVE=$'\e[3J' run -0 doctor ./$'\e[2J"x'
+	refute_output --partial $'\e'
+	assert_line --partial './?[2J"x can be preloaded into'
+	SCTPEEL_PROGRAM=$'\e[4J*' run -0 doctor --json ./$'\e[2J"x'
+	refute_output --partial $'\e'
+	run -0 jq -r '.findings[] | select(.section == "program") | .text' <<<"$output"
+	assert_line --partial $'./\e[2J"x can be preloaded into'
+}
+
 @test "JSON: one object, the same findings and the same status" {
 	made_up
 	requires jq
