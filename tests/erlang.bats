@@ -45,6 +45,34 @@ socket() {
 	erlang_echoes "$1" 5035 socket -e data
 }
 
+# diameter_client PEERS MESSAGES
+diameter_client() {
+	erl +S 1 +A 1 -noshell -noinput -pa "$PROGRAMS" -run diameter_node main client 5036 "$1" "$2" \
+		"cat /proc/net/sctp/assocs >$during" && wait_until no_association 5036
+}
+
+diameter_counts() {
+	[ "$(sort "$(out_of "$1")" | uniq -c | tr -s ' \n' ' ')" = " $2 down 1 ready $2 up " ]
+}
+
+# It peels by itself, and answers requests that each wait for the one before; those of the heavy
+# peer in sixteen rows.
+diameter() {
+	local name=diameter-$1 before during=$BATS_TEST_TMPDIR/assocs
+	# shellcheck disable=SC2034  # for judge
+	local by=program
+	under "$1" "$name" erl +S 1 +A 1 -noshell -noinput -pa "$PROGRAMS" \
+		-run diameter_node main server 5036 &&
+		wait_for_line "$name" ready &&
+		diameter_client 1 32 && wait_until diameter_counts "$name" 1 || return
+	before=$(descriptors "$(pid_of "$name")")
+	diameter_client 20 "$(messages "$1")" && wait_until diameter_counts "$name" 21 &&
+		wait_until descriptors_are "$(pid_of "$name")" "$before" &&
+		peels_are "$1" "$name" 5036 20 &&
+		silent "$name" &&
+		stop "$name"
+}
+
 @test "Erlang, active: echoes to twenty peers, one heavy" {
 	in_the_field active
 }
@@ -63,4 +91,12 @@ socket() {
 
 @test "Erlang's socket module: echoes to twenty peers, one heavy" {
 	in_the_field socket
+}
+
+@test "Erlang's diameter answers twenty peers, one heavy, and peels them off itself" {
+	local erl
+	erl=$(readlink -f "$(command -v erl)")
+	compgen -G "${erl%/*/*}/lib/diameter-*" >/dev/null ||
+		skip 'needs erlang-diameter'
+	in_the_field diameter
 }

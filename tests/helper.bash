@@ -92,6 +92,7 @@ run_shim() {
 spawn() {
 	local name=$1 base=$BATS_TEST_TMPDIR/$1
 	shift
+	: >"$base.out" 2>"$base.err" # whoever looks at once finds them
 	(
 		local in_spawn=yes
 		if [[ $(type -t "$1") = function ]]; then

@@ -16,6 +16,7 @@
 #   judge_twenty WAY NAME PORT [OPTION...]
 #                                    the same with 20 peers that send $MESSAGES messages altogether:
 #                                    one is heavy, five so quiet that volume keeps them
+#   messages WAY                     how many messages to send: $MESSAGES, but natively at most 500
 load helper
 MESSAGES=${MESSAGES:-500}
 by=policy
@@ -133,13 +134,31 @@ peels_are() {
 	fi
 }
 
-# The heavy one sends 21 times as many as the 14 that are not quiet. The native way only shows that
-# the test is right, which few messages do.
+# The heavy one sends 21 times as many as the 14 that are not quiet.
+twenty() {
+	echo "-q 5 -f 21 -W 64 -k 3 -t 60 -m $((($(messages "$1") + 14) / 35))"
+}
+
 judge_twenty() {
-	local way=$1 name=$2 port=$3 total=$MESSAGES
-	shift 3
-	[ "$way" != native ] || [ "$total" -le 500 ] || total=500
-	judge "$way" "$name" "$port" 20 -q 5 -f 21 -W 64 -k 3 -m "$(((total - 20 + 34) / 35))" -t 60 "$@"
+	local options
+	read -ra options < <(twenty "$1")
+	judge "$1" "$2" "$3" 20 "${options[@]}" "${@:4}"
+}
+
+# The peers without the questions to the server.
+twenty_peers() {
+	local options
+	read -ra options < <(twenty "$1")
+	"$PROGRAMS/peer" -n 20 -H 1 "${options[@]}" "${@:3}" 127.0.0.1 "$2"
+}
+
+# The native way only shows that the test is right, which few messages do.
+messages() {
+	if [ "$1" = native ] && [ "$MESSAGES" -gt 500 ]; then
+		echo 500
+	else
+		echo "$MESSAGES"
+	fi
 }
 
 # What the server itself wrote: nothing but what it is known to say.

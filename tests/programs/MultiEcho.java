@@ -1,4 +1,5 @@
-// MultiEcho: an echo server on one SctpMultiChannel, blocking or with a selector.
+// MultiEcho: an echo server on one SctpMultiChannel, blocking or with a selector. With a FIFO another
+// thread closes the channel when a byte comes there.
 // It knows nothing of sctpeel. Standard output says what happens to associations.
 
 import com.sun.nio.sctp.AbstractNotificationHandler;
@@ -8,9 +9,12 @@ import com.sun.nio.sctp.MessageInfo;
 import com.sun.nio.sctp.Notification;
 import com.sun.nio.sctp.SctpMultiChannel;
 import com.sun.nio.sctp.ShutdownNotification;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.channels.CancelledKeyException;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 
@@ -82,11 +86,31 @@ public final class MultiEcho {
 		}
 	}
 
-	public static void main(String[] arguments) throws IOException {
-		if (arguments.length != 2) {
-			System.err.println("usage: MultiEcho PORT blocking|selector");
+	private void closeAfter(String fifo) {
+		try (FileInputStream in = new FileInputStream(fifo)) {
+			in.read();
+			channel.close();
+		} catch (IOException e) {
+			System.out.println("unexpected " + e);
+		}
+	}
+
+	public static void main(String[] arguments) throws Exception {
+		if (arguments.length < 2 || arguments.length > 3) {
+			System.err.println("usage: MultiEcho PORT blocking|selector [FIFO]");
 			System.exit(2);
 		}
-		new MultiEcho(Integer.parseInt(arguments[0])).run(arguments[1].equals("selector"));
+		MultiEcho server = new MultiEcho(Integer.parseInt(arguments[0]));
+		Thread closing = null;
+		if (arguments.length == 3) {
+			closing = new Thread(() -> server.closeAfter(arguments[2]));
+			closing.start();
+		}
+		try {
+			server.run(arguments[1].equals("selector"));
+		} catch (AsynchronousCloseException | CancelledKeyException e) {
+			System.out.println("closed");
+			closing.join();
+		}
 	}
 }
