@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "events/live_page.h"
+
 struct address_entry {
 	struct address_entry *next_same_hash, *next_of_association;
 	struct association *association;
@@ -27,6 +29,8 @@ static size_t heads_size(uint32_t size)
 
 void associations_end(struct associations *all)
 {
+	for (struct association *a = all->first; a; a = a->next)
+		live_forget(&a->live);
 	if (all->by_id)
 		munmap(all->by_id, heads_size(all->size));
 	all->by_id = NULL;
@@ -150,6 +154,7 @@ void association_unlink(struct associations *all, struct association *associatio
 	*(association->next ? &association->next->previous : &all->last) = association->previous;
 	all->count--;
 	forget_addresses(all, association);
+	live_forget(&association->live);
 }
 
 void association_free(struct associations *all, struct association *association)

@@ -55,6 +55,7 @@ struct association {
 	struct policy_kernel_figures *figures; /* NULL until a rule asks */
 	uint64_t figures_ns;
 	uint32_t sndblocked;
+	uint32_t live; /* its place in the live page */
 	uint16_t refusals;
 	int16_t rule;
 	uint8_t verdict;    /* enum association_verdict: the last one told */

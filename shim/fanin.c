@@ -88,8 +88,8 @@ static void account(struct endpoint *endpoint, struct association *association,
 	association->msgs++;
 	events_count_message(size);
 	policy_account(policy, association->state, endpoint->policy_state, now, size);
-	if (unlikely(events_want(EVENT_MSG)))
-		tell_message(endpoint, association, got, size);
+	if (unlikely(events_want_messages()))
+		tell_message(endpoint, association, got, size, now);
 }
 
 static bool says_end(const struct received *got)

@@ -329,6 +329,7 @@ static int hand_over(struct endpoint *endpoint, int fd, struct association *asso
 	restore(endpoint, fd, ret, association->id, association->hides_changes);
 	association->retired = true;
 	endpoint->associations.peeled--;
+	tell_state(endpoint, association, "moved");
 	fanin_leave(endpoint, &association->source);
 	if (endpoint->reviewed == association)
 		endpoint->reviewed = association->next;

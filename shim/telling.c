@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "telling.h"
 
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "events/events.h"
+#include "events/live_page.h"
+#include "probes.h"
 
 static const char *const verdicts[] = {
 	[VERDICT_KEEP] = "keep",
@@ -29,11 +32,68 @@ static void set_addresses(struct event *event, struct addresses *addresses,
 	}
 }
 
-void tell_state(struct endpoint *endpoint, const struct association *association, const char *state)
+static void set_live_address(struct live_address *to, const struct peer_address *from)
+{
+	to->family = from->family;
+	to->port = from->port;
+	memcpy(to->bytes, from->bytes, sizeof(to->bytes));
+}
+
+/* As strncpy: a string that fills its field has no end. */
+static void set_text(char *to, size_t size, const char *text)
+{
+	if (text)
+		memcpy(to, text, strnlen(text, size));
+}
+
+/* Lock held. Not in the way of a message but for the first one. */
+static void show(const struct endpoint *endpoint, struct association *association)
+{
+	struct live_slot shown = {
+		.state = association_peeled(association) ? LIVE_PEELED : LIVE_SHARED,
+		.fd = endpoint->number,
+		.assoc_id = association->id,
+		.first_seen_ns = association->first_seen_ns,
+		.last_seen_ns = association->last_seen_ns,
+		.bytes = association->bytes,
+		.msgs = association->msgs,
+		.sndblocked = association->sndblocked,
+		.rule_index = association->rule,
+	};
+
+	set_live_address(&shown.peer, &association->peer);
+	set_live_address(&shown.local, &endpoint->local);
+	set_text(shown.verdict, sizeof(shown.verdict), verdicts[association->verdict]);
+	if (association->rule >= 0)
+		set_text(shown.rule, sizeof(shown.rule),
+			 policy_rule_name(settings_get()->policy, association->rule));
+	set_text(shown.held, sizeof(shown.held), association->held);
+	live_show(&association->live, &shown);
+}
+
+static void show_again(struct endpoint *endpoint, sctp_assoc_t id)
+{
+	struct association *association;
+
+	if (!events_watched_live() || !lock_take(&endpoint->lock))
+		return;
+	association = association_find(&endpoint->associations, id);
+	if (association)
+		show(endpoint, association);
+	lock_release(&endpoint->lock);
+}
+
+void tell_state(struct endpoint *endpoint, struct association *association, const char *state)
 {
 	struct event event = EVENT_INIT(EVENT_ASSOC);
 	struct addresses addresses;
 
+	if (strcmp(state, "down") == 0)
+		DTRACE_PROBE5(sctpeel, assoc_down, endpoint->number, association->id,
+			      association->bytes, association->msgs,
+			      association_peeled(association));
+	if (events_watched_live())
+		show(endpoint, association);
 	if (!events_want(EVENT_ASSOC))
 		return;
 	event.fd = endpoint->number;
@@ -49,12 +109,15 @@ void tell_state(struct endpoint *endpoint, const struct association *association
 	events_emit(&event);
 }
 
-void tell_message(struct endpoint *endpoint, const struct association *association,
-		  const struct received *received, uint64_t size)
+void tell_message(struct endpoint *endpoint, struct association *association,
+		  const struct received *received, uint64_t size, uint64_t now)
 {
 	struct event event = EVENT_INIT(EVENT_MSG);
 	struct addresses addresses;
 
+	if (events_watched_live() &&
+	    !live_count(association->live, association->bytes, association->msgs, now))
+		show(endpoint, association);
 	if (!events_want(EVENT_MSG))
 		return;
 	event.fd = endpoint->number;
@@ -103,12 +166,16 @@ void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *ju
 {
 	struct event event = EVENT_INIT(EVENT_DECISION);
 	struct addresses addresses;
+	const char *reason = judgement->held ? judgement->held : judgement->result.reason;
 
+	DTRACE_PROBE5(sctpeel, decision, fd, judgement->id, verdicts[judgement->verdict],
+		      judgement->result.rule, reason);
+	show_again(endpoint, judgement->id);
 	if (!events_want(EVENT_DECISION))
 		return;
 	set_judgement(&event, &addresses, endpoint, fd, judgement);
 	event.verdict = verdicts[judgement->verdict];
-	event.reason = judgement->held ? judgement->held : judgement->result.reason;
+	event.reason = reason;
 	event.has_input = true;
 	event.input.bytes = judgement->bytes;
 	event.input.msgs = judgement->msgs;
@@ -126,6 +193,7 @@ void tell_peel(struct endpoint *endpoint, int fd, const struct judgement *judgem
 	struct event event = EVENT_INIT(EVENT_PEEL);
 	struct addresses addresses;
 
+	DTRACE_PROBE5(sctpeel, peel, fd, judgement->id, number, error, latency_ns);
 	if (!events_want(EVENT_PEEL))
 		return;
 	set_judgement(&event, &addresses, endpoint, fd, judgement);
@@ -139,6 +207,7 @@ void tell_program(int fd, sctp_assoc_t id, int number, int error, unsigned int f
 {
 	struct event event = EVENT_INIT(EVENT_PEEL);
 
+	DTRACE_PROBE5(sctpeel, peel, fd, id, number, error, latency_ns);
 	if (!events_want(EVENT_PEEL))
 		return;
 	event.fd = fd;
@@ -169,6 +238,7 @@ void tell_call(int fd, sctp_assoc_t id, const char *call)
 {
 	struct event event = EVENT_INIT(EVENT_CALL);
 
+	DTRACE_PROBE3(sctpeel, route, fd, id, call);
 	if (!events_want(EVENT_CALL))
 		return;
 	event.fd = fd;

@@ -2,8 +2,9 @@
 /*
  * telling: what happened to associations, as events.
  *
- * Each function does nothing, at the cost of a branch, when no sink wants its kind. The endpoint's
- * lock is held where an association is given.
+ * For the trace, the live page and the probes. Each function does nothing, at the cost of a branch,
+ * when nobody wants its kind. The endpoint's lock is held where an association is given, and
+ * not where an endpoint is given without one.
  */
 #ifndef SCTPEEL_TELLING_H
 #define SCTPEEL_TELLING_H
@@ -12,10 +13,10 @@
 #include "judgement.h"
 
 /* up, down, restart, moved */
-void tell_state(struct endpoint *endpoint, const struct association *association,
-		const char *state);
-void tell_message(struct endpoint *endpoint, const struct association *association,
-		  const struct received *received, uint64_t size);
+void tell_state(struct endpoint *endpoint, struct association *association, const char *state);
+/* Its counters are those after the message. */
+void tell_message(struct endpoint *endpoint, struct association *association,
+		  const struct received *received, uint64_t size, uint64_t now);
 /* `number` is the hidden descriptor, -1 when there is none. */
 void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *judgement, int number,
 		   int error, uint64_t latency_ns);

@@ -14,7 +14,7 @@ static const struct command {
 	int (*main)(int argc, char **argv);
 } commands[] = {
 	{"run", run_main}, {"check", check_main}, {"doctor", doctor_main},
-	{"report", NULL},  {"simulate", NULL},	  {"top", NULL},
+	{"report", NULL},  {"simulate", NULL},	  {"top", top_main},
 };
 
 static const char usage[] =
@@ -26,6 +26,7 @@ static const char usage[] =
 	"  run [-p POLICY] PROGRAM   starts a program under the shim\n"
 	"  check POLICY              explains a policy, or shows what is wrong with it\n"
 	"  doctor [PROGRAM]          says whether this machine, and a program, can do it\n"
+	"  top [PID]                 shows the associations of running programs\n"
 	"\n"
 	"'sctpeel COMMAND --help' explains one of them, sctpeel(1) all. sctpeel --version\n"
 	"prints the version.\n";

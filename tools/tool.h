@@ -27,5 +27,6 @@ int finish_output(const char *command);
 int run_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "../libc.h"
 #include "../lock.h"
+#include "file_name.h"
+#include "live_page.h"
 #include "record.h"
 #include "sink.h"
 
@@ -147,21 +149,52 @@ static void complain(int error)
 		_exit(EX_CONFIG);
 }
 
+static void start_trace(void)
+{
+	int result = sink_open(settings);
+
+	if (result < 0)
+		complain(-result);
+	__atomic_or_fetch(&events_wanted, settings->trace_events, __ATOMIC_RELEASE);
+	if (events_want(EVENT_START))
+		emit_start();
+}
+
 void events_start(const struct settings *given)
 {
-	int kept = errno, result;
+	int kept = errno;
 
 	settings = given;
 	pid = (int)getpid();
-	if (settings->mode == MODE_OFF || settings->trace_kind == TRACE_NONE)
+	if (settings->mode == MODE_OFF)
 		return;
-	result = sink_open(settings, pid);
-	if (result < 0)
-		complain(-result);
-	__atomic_store_n(&events_wanted, settings->trace_events, __ATOMIC_RELEASE);
-	if (events_want(EVENT_START))
-		emit_start();
+	file_name_prepare(settings, pid);
+	live_start(settings);
+	if (settings->live)
+		__atomic_or_fetch(&events_wanted, EVENTS_LIVE, __ATOMIC_RELEASE);
+	if (settings->trace_kind != TRACE_NONE)
+		start_trace();
 	errno = kept;
+}
+
+void events_trouble(const char *variable, const char *path, const char *consequence, int error)
+{
+	struct event event = EVENT_INIT(EVENT_ERROR);
+	char text[256];
+	struct line line;
+
+	if (settings->on_error != ON_ERROR_IGNORE) {
+		errno = error;
+		diagnose(DEBUG_WARN, "%s: %s: %m\n  %s", variable, path, consequence);
+	}
+	line_open(&line, text, sizeof(text));
+	line_format(&line, "%s: %s", variable, consequence);
+	event.detail = line_done(&line);
+	event.has_effect = true;
+	event.effect.fd = -1;
+	event.effect.error = error;
+	event.effect.queued = -1;
+	events_emit(&event);
 }
 
 static void read_totals(struct totals *ret)
@@ -192,6 +225,7 @@ void events_stop(void)
 			tell_lost();
 	}
 	__atomic_store_n(&events_wanted, 0, __ATOMIC_RELEASE);
+	live_stop();
 	sink_close();
 	errno = kept;
 }
@@ -211,7 +245,9 @@ void events_forked(void)
 	atomic_store(&counts.refused, 0);
 	atomic_store(&counts.decisions, 0);
 	atomic_store(&counts.dropped, 0);
-	sink_forked(pid);
+	file_name_forked(pid);
+	live_forked();
+	sink_forked();
 	errno = kept;
 }
 

@@ -78,14 +78,33 @@ void events_stop(void);
 /* In a fork child: pid and sequence numbers of its own; %p opens a file of its own.
  * Async-signal-safe. */
 void events_forked(void);
-/* The kinds that a sink wants, as a bit set; 0: no sink. Written by events alone. */
+/*
+ * The kinds that a sink wants, as a bit set, and who else looks; 0: nobody. Written by events
+ * alone.
+ */
 extern uint32_t events_wanted;
+enum { EVENTS_LIVE = 1 << 30 };
 /* Cheap test before an event is put together: is there a sink that wants this kind? */
 static inline bool events_want(enum event_kind kind)
 {
 	return __atomic_load_n(&events_wanted, __ATOMIC_RELAXED) & 1u << kind;
 }
+/* Is there a live page to be kept? */
+static inline bool events_watched_live(void)
+{
+	return __atomic_load_n(&events_wanted, __ATOMIC_RELAXED) & EVENTS_LIVE;
+}
+/* Does anybody want to know of each message? */
+static inline bool events_want_messages(void)
+{
+	return __atomic_load_n(&events_wanted, __ATOMIC_RELAXED) & (1u << EVENT_MSG | EVENTS_LIVE);
+}
 void events_emit(const struct event *event);
+/*
+ * A file that a variable names cannot be written: says so on stderr, with what follows from it, and
+ * as an `error` event.
+ */
+void events_trouble(const char *variable, const char *path, const char *consequence, int error);
 /* Is this descriptor the sink's? (it is hidden from the program and moves when dup2 hits it) */
 bool events_own_fd(int fd);
 /* Moves the sink off `fd`, which the program wants for itself. 0, or -errno. */

@@ -171,7 +171,7 @@ int sink_write(char *line, size_t length, uint64_t now_ns)
 	return kind == TRACE_FILE || S_ISREG(outlet.type) ? -ENOSPC : -EAGAIN;
 }
 
-int sink_open(const struct settings *settings, int pid)
+int sink_open(const struct settings *settings)
 {
 	int result = 0;
 
@@ -179,7 +179,7 @@ int sink_open(const struct settings *settings, int pid)
 	if (kind == TRACE_DESCRIPTOR)
 		return outlet_attach(&outlet, settings->trace_fd);
 	if (kind == TRACE_FILE) {
-		trace_file_prepare(settings, pid);
+		trace_file_prepare(settings);
 		return trace_file_tend(0, now_ns());
 	}
 	result = prepare_receiver(settings->trace_path);
@@ -191,12 +191,12 @@ int sink_open(const struct settings *settings, int pid)
 	return -atomic_load(&receiver.error);
 }
 
-void sink_forked(int pid)
+void sink_forked(void)
 {
 	descriptor_forked();
 	atomic_store(&tending, false);
 	atomic_store(&broken, false);
-	if (kind == TRACE_FILE && trace_file_forked(pid))
+	if (kind == TRACE_FILE && trace_file_forked())
 		descriptor_close();
 }
 

@@ -15,14 +15,14 @@
 #include "settings.h"
 
 /* Opens what settings->trace names. 0, or -errno; a sink that failed is tried again later. */
-int sink_open(const struct settings *settings, int pid);
+int sink_open(const struct settings *settings);
 /*
  * Writes one line by one call. 0, or -errno: then the line is lost. The byte before the line must
  * be writable, too: it is used to end a line that a full disk had cut short.
  */
 int sink_write(char *line, size_t length, uint64_t now_ns);
 /* In a fork child. Async-signal-safe. */
-void sink_forked(int pid);
+void sink_forked(void);
 void sink_close(void);
 bool sink_own_fd(int fd);
 int sink_move_fd(int fd);

@@ -3,17 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <limits.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../libc.h"
 #include "../line.h"
 #include "descriptor.h"
+#include "file_name.h"
 #include "outlet.h"
 
 #define INSPECT_NS UINT64_C(10000000) /* how long we trust what fstat said */
@@ -22,13 +21,9 @@
 	    */
 #define RETRY_NS UINT64_C(1000000000) /* between tries to open or rotate */
 
-/* Written once by trace_file_prepare, but for the pid. */
+/* Written once by trace_file_prepare. */
 static struct {
-	const char *pattern, *program;
-	char folder[PATH_MAX]; /* where the program was started: it may chdir later */
-	char host[sizeof(((struct utsname *)NULL)->nodename)];
-	time_t started;
-	int pid;
+	const char *pattern;
 	uint64_t limit;
 } origin;
 
@@ -42,63 +37,18 @@ static atomic_int error;       /* why there is no file to write to */
 static atomic_bool needs_hush; /* a write may raise a signal */
 static atomic_bool is_regular;
 
-void trace_file_prepare(const struct settings *settings, int pid)
+void trace_file_prepare(const struct settings *settings)
 {
-	struct utsname host;
-	struct timespec now;
-
 	origin.pattern = settings->trace_path;
-	origin.program = settings->program;
 	origin.limit = settings->trace_limit;
-	origin.pid = pid;
-	if (!getcwd(origin.folder, sizeof(origin.folder)))
-		origin.folder[0] = '\0';
-	if (uname(&host) == 0)
-		memcpy(origin.host, host.nodename, sizeof(origin.host));
-	clock_gettime(CLOCK_REALTIME, &now);
-	origin.started = now.tv_sec;
 }
 
-/* A part of a file name: no slash can lead it elsewhere. */
-static void put_name(struct line *line, const char *name)
-{
-	for (; *name; name++)
-		line_char(line, *name == '/' ? '_' : *name);
-}
-
-/* The pattern with its escapes replaced, absolute, into `path` and (with .1) `rotated`. */
+/* The pattern with its escapes replaced into `path` and (with .1) `rotated`. */
 static bool expand(void)
 {
 	struct line line;
 
-	line_open(&line, path, sizeof(path));
-	if (origin.pattern[0] != '/')
-		line_format(&line, "%s/", origin.folder);
-	for (const char *c = origin.pattern; *c; c++) {
-		if (*c != '%') {
-			line_char(&line, *c);
-			continue;
-		}
-		switch (*++c) {
-		case 'p':
-			line_signed(&line, origin.pid);
-			break;
-		case 'n':
-			put_name(&line, origin.program);
-			break;
-		case 'h':
-			put_name(&line, origin.host);
-			break;
-		case 't':
-			line_signed(&line, origin.started);
-			break;
-		default:
-			line_char(&line, '%');
-			break;
-		}
-	}
-	line_done(&line);
-	if (line.cut)
+	if (!file_name_expand(origin.pattern, path, sizeof(path)))
 		return false;
 	line_open(&line, rotated, sizeof(rotated));
 	line_format(&line, "%s.1", path);
@@ -222,15 +172,9 @@ ssize_t trace_file_write(const char *line, size_t length)
 	return done;
 }
 
-bool trace_file_forked(int pid)
+bool trace_file_forked(void)
 {
-	bool own = false;
-
-	origin.pid = pid;
-	for (const char *c = origin.pattern; *c; c++)
-		if (*c == '%')
-			own |= *++c == 'p';
 	atomic_store(&retry_at, 0);
 	atomic_store(&error, 0);
-	return own;
+	return file_name_is_own(origin.pattern);
 }

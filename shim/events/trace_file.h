@@ -12,10 +12,10 @@
 
 #include "settings.h"
 
-/* Once, before the others: notes where the program was started, when and on which host. */
-void trace_file_prepare(const struct settings *settings, int pid);
+/* Once, before the others; file_name_prepare comes before it. */
+void trace_file_prepare(const struct settings *settings);
 /* In a fork child; true when it needs a file of its own (%p). */
-bool trace_file_forked(int pid);
+bool trace_file_forked(void);
 /* Is it time for trace_file_tend before a line of this length? A few loads. */
 bool trace_file_is_due(size_t length, uint64_t now_ns);
 /*
