@@ -151,6 +151,11 @@ complete_line() {
 		'assoc call decision drop error msg peel start stop'
 }
 
+@test "each probe is in sctpeel-trace(5)" {
+	assert_equal "$(items sctpeel-trace.5 PROBES | sed 's/^Li //' | sort)" \
+		"$(grep -rhoE 'DTRACE_PROBE[0-9]\(sctpeel, [a-z_]+' "$ROOT/shim" | sed 's/.* //' | sort -u)"
+}
+
 @test "the README: its picture shows its table, its policies are good, its files are there" {
 	local word
 	run -0 awk -f "$TESTS/demo.d/picture.awk" "$ROOT/README.md"
