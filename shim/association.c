@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "events/live_page.h"
+#include "events/statistics.h"
 
 struct address_entry {
 	struct address_entry *next_same_hash, *next_of_association;
@@ -27,10 +28,17 @@ static size_t heads_size(uint32_t size)
 	return size * (sizeof(struct association *) + sizeof(struct address_entry *));
 }
 
+/* Takes it out of what is told of associations. */
+static void leave(struct association *association)
+{
+	live_forget(&association->live);
+	statistics_association_ends(association_peeled(association));
+}
+
 void associations_end(struct associations *all)
 {
 	for (struct association *a = all->first; a; a = a->next)
-		live_forget(&a->live);
+		leave(a);
 	if (all->by_id)
 		munmap(all->by_id, heads_size(all->size));
 	all->by_id = NULL;
@@ -125,6 +133,7 @@ struct association *association_add(struct associations *all, sctp_assoc_t id, u
 	*(all->last ? &all->last->next : &all->first) = a;
 	all->last = a;
 	all->count++;
+	statistics_association_begins();
 	return a;
 }
 
@@ -154,7 +163,7 @@ void association_unlink(struct associations *all, struct association *associatio
 	*(association->next ? &association->next->previous : &all->last) = association->previous;
 	all->count--;
 	forget_addresses(all, association);
-	live_forget(&association->live);
+	leave(association);
 }
 
 void association_free(struct associations *all, struct association *association)

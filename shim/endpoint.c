@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "epollset.h"
-#include "events/live_page.h"
+#include "events/events.h"
 #include "hidden.h"
 #include "inheritance.h"
 #include "peel.h"
@@ -185,7 +185,7 @@ static struct endpoint *create(int fd, bool born)
 	    libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on)) < 0)
 		endpoint->held = "the kernel has no SCTP_RECVRCVINFO";
 	siblings_opened(endpoint);
-	live_open();
+	events_socket_opened();
 	return endpoint;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "events/events.h"
 #include "fanin.h"
 #include "hidden.h"
 #include "pool.h"
@@ -443,6 +444,7 @@ int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, in
 	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
 	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0, now;
 
+	events_tend_now();
 	for (;;) {
 		int n = wait_once(epfd, events, maxevents, timeout ? &left : NULL, mask);
 		int told = n > 0 ? translate(set, events, n) : n;

@@ -387,6 +387,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 		if (attempt.judgement.tell || attempt.judgement.act)
 			peel_act(endpoint, fd, &attempt.judgement);
 	} while (outcome == TRY_ON);
+	events_tend(now);
 	if (attempt.n < 0)
 		errno = attempt.error;
 	return attempt.n;
@@ -447,6 +448,7 @@ static int wait_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline
 	struct pollfd wait;
 	int ret;
 
+	events_tend_now();
 	if (timeout) {
 		uint64_t now = now_ns();
 

@@ -268,7 +268,7 @@ static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judge
 	if (peeled->error)
 		refused(endpoint, fd, judgement->id, peeled->error, judgement->now);
 	peeled->latency_ns = now_ns() - began;
-	events_count_peel(peeled->error != 0);
+	events_count_peel(peeled->error != 0, peeled->latency_ns);
 }
 
 void peel_act(struct endpoint *endpoint, int fd, struct judgement *judgement)

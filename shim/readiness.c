@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "events/events.h"
 #include "fanin.h"
 #include "peel.h"
 #include "peeled.h"
@@ -192,6 +193,7 @@ int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeo
 	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
 	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0;
 
+	events_tend_now();
 	if (!make_room(&watch, nfds))
 		return libc.ppoll(fds, nfds, timeout, mask);
 	for (;;) {

@@ -6,12 +6,19 @@
 
 #include "events/events.h"
 #include "events/live_page.h"
+#include "events/statistics.h"
 #include "probes.h"
 
 static const char *const verdicts[] = {
 	[VERDICT_KEEP] = "keep",
 	[VERDICT_PEEL] = "peel",
 	[VERDICT_HOLD] = "hold",
+};
+
+static const enum statistics_verdict counted[] = {
+	[VERDICT_KEEP] = COUNTED_KEEP,
+	[VERDICT_PEEL] = COUNTED_PEEL,
+	[VERDICT_HOLD] = COUNTED_HOLD,
 };
 
 /* Addresses of one event, as the event record wants them. */
@@ -171,6 +178,7 @@ void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *ju
 	DTRACE_PROBE5(sctpeel, decision, fd, judgement->id, verdicts[judgement->verdict],
 		      judgement->result.rule, reason);
 	show_again(endpoint, judgement->id);
+	statistics_count_decision(judgement->result.rule, counted[judgement->verdict]);
 	if (!events_want(EVENT_DECISION))
 		return;
 	set_judgement(&event, &addresses, endpoint, fd, judgement);

@@ -43,7 +43,7 @@ const struct variable variables[VARIABLES] = {
 		"size at which the trace file is rotated once, to .1; inf"},
 	[VARIABLE_STATS] = {"SCTPEEL_STATS", NULL, KIND_PROM, FIELD(stats), 0, 0, false, NULL,
 		"a path that ends in .prom: node_exporter reads no other",
-		"Prometheus text file (*.prom) for node_exporter's textfile collector"},
+		"Prometheus text file (*.prom, with % as above) for node_exporter's textfile collector"},
 	[VARIABLE_STATS_INTERVAL] = {"SCTPEEL_STATS_INTERVAL", "10s", KIND_TIME, FIELD(stats_interval_ns), 100000000, UINT64_C(86400000000000),
 		false, NULL, "a time from 100ms to 24h, such as 10s", "how often it is written"},
 	[VARIABLE_LIVE] = {"SCTPEEL_LIVE", NULL, KIND_STRING, FIELD(live), 0, 0, false, NULL,
@@ -277,6 +277,8 @@ static bool take_string(const struct variable *variable, struct word word,
 	if (variable->kind == KIND_PROM &&
 	    (word.length < 6 || strcmp(text + word.length - 5, ".prom") != 0))
 		return mistake(variable, word, "is not a .prom file", report);
+	if (variable->kind == KIND_PROM && !pattern_is_good(text))
+		return mistake(variable, word, "has a '%' that means nothing", report);
 	memcpy((char *)settings + variable->offset, &text, sizeof(text));
 	return true;
 }

@@ -37,3 +37,44 @@ server() {
 	assert_equal "$(jq -r 'select(.event == "assoc").state' "$BATS_TEST_TMPDIR/trace" | sort | uniq -c | tr -s ' ')" \
 		$' 2 moved\n 2 up'
 }
+
+@test "the statistics of a server: its messages, verdicts and peels" {
+	stats=$BATS_TEST_TMPDIR/x.prom
+	value() {
+		sed -nE "s/^sctpeel_$1\{program=\"echo_plain\"(,$2)?\} //p" "$stats"
+	}
+	server 5002 'SCTPEEL_POLICY=small: keep if msgs < 150; bulk: peel' "SCTPEEL_STATS=$stats" \
+		SCTPEEL_STATS_INTERVAL=100ms
+	run -0 "$PROGRAMS/peer" -n 3 -m 100 -H 1 127.0.0.1 5002
+	# it writes from its own calls, so one more is needed when it is time
+	one_more() {
+		"$PROGRAMS/peer" -n 1 -m 1 127.0.0.1 5002 >/dev/null && (($(value received_messages_total) > 1200))
+	}
+	wait_until one_more
+	stop server
+	local keeps
+	keeps=$(value decisions_total 'rule="small",verdict="keep"')
+	assert_equal $((keeps - 3)) $(($(value received_messages_total) - 1200))
+	assert_equal "$(value decisions_total 'rule="bulk",verdict="peel"')" 1
+	assert_equal "$(value peels_total 'result="done"')" 1
+	assert_equal "$(value associations 'place="peeled"')" 0
+}
+
+@test "the probes tell of a decision, a peel, a routed send and an end" {
+	requires perf
+	perf probe -x "$SHIM" --funcs >/dev/null 2>&1 && [ -e /sys/kernel/tracing/uprobe_events ] ||
+		skip "needs uprobes: this kernel ($(uname -r)) has none"
+	perf buildid-cache --add "$SHIM"
+	perf probe -q 'sdt_sctpeel:*'
+	spawn server perf record -q -o "$BATS_TEST_TMPDIR/perf" -e 'sdt_sctpeel:*' -a \
+		env LD_PRELOAD="$PRELOAD" SCTPEEL_POLICY=all "$PROGRAMS/echo_plain" 5004
+	wait_for_listen 5004
+	run -0 "$PROGRAMS/peer" -n 1 -m 20 127.0.0.1 5004
+	stop server
+	run -0 perf script -i "$BATS_TEST_TMPDIR/perf" -F event
+	local probe
+	for probe in decision peel route assoc_down; do
+		assert_line --partial "sdt_sctpeel:$probe"
+	done
+	perf probe -q -d 'sdt_sctpeel:*'
+}

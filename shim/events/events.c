@@ -14,11 +14,13 @@
 #include "live_page.h"
 #include "record.h"
 #include "sink.h"
+#include "statistics.h"
 
 static const struct settings *settings;
 static int pid;
 static bool is_child; /* of a fork: it says nothing at its end if it did nothing */
 uint32_t events_wanted;
+uint64_t events_due_ns = UINT64_MAX;
 static atomic_uint_fast64_t next_seq;
 
 /* Lost and not yet told by a `drop`; every number of the sequence is in a line or counted here. */
@@ -172,9 +174,23 @@ void events_start(const struct settings *given)
 	live_start(settings);
 	if (settings->live)
 		__atomic_or_fetch(&events_wanted, EVENTS_LIVE, __ATOMIC_RELEASE);
+	if (settings->stats) {
+		statistics_start(settings);
+		__atomic_or_fetch(&events_wanted, EVENTS_STATS, __ATOMIC_RELEASE);
+	}
 	if (settings->trace_kind != TRACE_NONE)
 		start_trace();
 	errno = kept;
+}
+
+void events_socket_opened(void)
+{
+	uint64_t never = UINT64_MAX;
+
+	live_open();
+	if (__atomic_load_n(&events_wanted, __ATOMIC_RELAXED) & EVENTS_STATS)
+		__atomic_compare_exchange_n(&events_due_ns, &never, 0, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
 }
 
 void events_trouble(const char *variable, const char *path, const char *consequence, int error)
@@ -209,6 +225,38 @@ static void read_totals(struct totals *ret)
 	};
 }
 
+/* A failure is told once, until it has worked again. */
+static void write_statistics(void)
+{
+	static atomic_bool told;
+	struct totals totals;
+	int kept = errno, cancel, result;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	read_totals(&totals);
+	result = statistics_write(&totals);
+	if (result == 0)
+		atomic_store(&told, false);
+	else if (result != -EALREADY && !atomic_exchange(&told, true))
+		events_trouble("SCTPEEL_STATS", settings->stats, "the statistics are not written",
+			       -result);
+	pthread_setcancelstate(cancel, NULL);
+	errno = kept;
+}
+
+void events_tend_slow(uint64_t now)
+{
+	uint64_t due = __atomic_load_n(&events_due_ns, __ATOMIC_RELAXED);
+
+	if (now == 0)
+		now = now_ns();
+	/* one thread writes; the others find the next time */
+	if (now >= due && due != UINT64_MAX &&
+	    __atomic_compare_exchange_n(&events_due_ns, &due, now + settings->stats_interval_ns,
+					false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		write_statistics();
+}
+
 void events_stop(void)
 {
 	const struct event event = EVENT_INIT(EVENT_STOP);
@@ -217,6 +265,9 @@ void events_stop(void)
 	int kept = errno;
 	bool idle = is_child && atomic_load(&next_seq) == 0 && atomic_load(&counts.messages) == 0;
 
+	if (__atomic_exchange_n(&events_due_ns, UINT64_MAX, __ATOMIC_RELAXED) != UINT64_MAX &&
+	    !idle)
+		write_statistics();
 	if (__atomic_load_n(&events_wanted, __ATOMIC_RELAXED) && !idle) {
 		read_totals(&totals);
 		if (events_want(EVENT_STOP))
@@ -247,6 +298,10 @@ void events_forked(void)
 	atomic_store(&counts.dropped, 0);
 	file_name_forked(pid);
 	live_forked();
+	if (!statistics_forked()) {
+		__atomic_and_fetch(&events_wanted, ~(uint32_t)EVENTS_STATS, __ATOMIC_RELAXED);
+		__atomic_store_n(&events_due_ns, UINT64_MAX, __ATOMIC_RELAXED);
+	}
 	sink_forked();
 	errno = kept;
 }
@@ -264,8 +319,10 @@ int events_move_fd(int fd)
 	return result;
 }
 
-void events_count_peel(bool refused)
+void events_count_peel(bool refused, uint64_t latency_ns)
 {
+	if (!refused)
+		statistics_count_peel(latency_ns);
 	atomic_fetch_add_explicit(refused ? &counts.refused : &counts.peels, 1,
 				  memory_order_relaxed);
 }

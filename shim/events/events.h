@@ -75,6 +75,11 @@ struct event {
 void events_start(const struct settings *settings);
 /* Writes what was dropped, the totals (`stop`), and closes the sink. From the destructor. */
 void events_stop(void);
+/*
+ * The process has a one-to-many socket: from now on it has a live page and statistics. A helper
+ * program that it starts has none, and must not write over those.
+ */
+void events_socket_opened(void);
 /* In a fork child: pid and sequence numbers of its own; %p opens a file of its own.
  * Async-signal-safe. */
 void events_forked(void);
@@ -83,7 +88,7 @@ void events_forked(void);
  * alone.
  */
 extern uint32_t events_wanted;
-enum { EVENTS_LIVE = 1 << 30 };
+enum { EVENTS_STATS = 1 << 29, EVENTS_LIVE = 1 << 30 };
 /* Cheap test before an event is put together: is there a sink that wants this kind? */
 static inline bool events_want(enum event_kind kind)
 {
@@ -109,8 +114,27 @@ void events_trouble(const char *variable, const char *path, const char *conseque
 bool events_own_fd(int fd);
 /* Moves the sink off `fd`, which the program wants for itself. 0, or -errno. */
 int events_move_fd(int fd);
-/* Totals for `stop`, counted by the caller's words. */
-void events_count_peel(bool refused);
+/* Totals for `stop` and the statistics, counted by the caller's words. */
+void events_count_peel(bool refused, uint64_t latency_ns);
 void events_count_message(uint64_t bytes);
+
+/* When the statistics are to be written next; all ones: never. */
+extern uint64_t events_due_ns;
+void events_tend_slow(uint64_t now_ns);
+/*
+ * Writes the statistics when it is time. From calls of the program, with no lock held: there is no
+ * thread and no timer of ours.
+ */
+static inline void events_tend(uint64_t now_ns)
+{
+	if (__builtin_expect(now_ns >= __atomic_load_n(&events_due_ns, __ATOMIC_RELAXED), 0))
+		events_tend_slow(now_ns);
+}
+/* The same where the time is not known: before the program goes to sleep. */
+static inline void events_tend_now(void)
+{
+	if (__builtin_expect(__atomic_load_n(&events_due_ns, __ATOMIC_RELAXED) != UINT64_MAX, 0))
+		events_tend_slow(0);
+}
 
 #endif

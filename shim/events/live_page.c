@@ -27,7 +27,7 @@ enum { STEP = 256 };
 
 static const struct settings *settings;
 static struct live_header *header; /* NULL: no page (yet) */
-static bool over;		   /* it could not be had, or the process ends */
+static bool over = true;	   /* none is wanted, it could not be had, or the process ends */
 static char path[PATH_MAX];
 
 /* Which slots are free. The page itself is not asked: others may have written there. */

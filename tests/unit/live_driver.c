@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Drives the live page without the rest of the shim, and reads it as sctpeel top does: reads the
- * environment and does what its arguments say, one after the other.
+ * Drives the live page and the statistics without the rest of the shim, and reads it as sctpeel top
+ * does: reads the environment and does what its arguments say, one after the other.
  *
  *   show:N        N more associations
  *   count:N       a message of 100 bytes on each association, N times
  *   forget:N      the N oldest associations end
  *   say:TEXT      TEXT in every string of the newest association
+ *   receive:N     N messages of 100 bytes are received, for the statistics
+ *   decide:N      one of each verdict by rule N (0-based, -1: none)
+ *   peel:NS       a peel that took so long, and a refused one
+ *   tend          the program goes to sleep for a moment
+ *   alone         as the first word: a program that has no socket
  *   fork:WORD     a child does WORD; waited for
  *   exec:WORD     becomes another run of this program, with WORD
  *   race:N        N looks at a page that a child goes on writing; each slot must be whole
@@ -31,6 +36,7 @@
 #include "../../tools/live_files.c"
 #include "events/events.h"
 #include "events/live_page.h"
+#include "events/statistics.h"
 
 enum { MOST = 40000 };
 
@@ -184,6 +190,26 @@ static void bench(long times)
 	printf("%.1f ns\n", (double)(now_ns() - began) / (double)times);
 }
 
+static void receive(long messages)
+{
+	for (long i = 0; i < messages; i++) {
+		events_count_message(100);
+		events_tend(now_ns());
+	}
+}
+
+static void decide(int rule)
+{
+	for (int verdict = 0; verdict < COUNTED_VERDICTS; verdict++)
+		statistics_count_decision(rule, (enum statistics_verdict)verdict);
+}
+
+static void peel(uint64_t ns)
+{
+	events_count_peel(false, ns);
+	events_count_peel(true, 0);
+}
+
 static void act(char *word);
 
 static void in_child(char *word)
@@ -246,6 +272,14 @@ static void act(char *word)
 		struct rlimit limit = {(rlim_t)number, (rlim_t)number};
 
 		setrlimit(RLIMIT_FSIZE, &limit);
+	} else if (!strcmp(word, "receive")) {
+		receive(number);
+	} else if (!strcmp(word, "decide")) {
+		decide((int)number);
+	} else if (!strcmp(word, "peel")) {
+		peel((uint64_t)number);
+	} else if (!strcmp(word, "tend")) {
+		events_tend_now();
 	} else if (!strcmp(word, "line")) {
 		wait_for_line();
 	} else if (!strcmp(word, "kill")) {
@@ -260,9 +294,11 @@ int main(int argc, char **argv)
 {
 	settings = settings_load();
 	events_start(settings);
-	live_open();
+	if (argc < 2 || strcmp(argv[1], "alone") != 0)
+		events_socket_opened();
 	for (int i = 1; i < argc; i++)
-		act(argv[i]);
+		if (strcmp(argv[i], "alone") != 0)
+			act(argv[i]);
 	events_stop();
 	return 0;
 }
