@@ -104,6 +104,11 @@ complete_line() {
 	assert_output help
 	run -0 complete_line sctpeel run -t st
 	assert_output stderr
+	# the same letter of another command
+	run -0 complete_line sctpeel top -s m
+	assert_output $'msgrate\nmsgs'
+	run -0 complete_line sctpeel simulate -s so
+	assert_output some.policy
 	# what follows the program is the program's
 	run -0 complete_line sctpeel run -p all bas
 	assert_line bash
