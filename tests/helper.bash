@@ -35,7 +35,7 @@ SHIM=$BUILD/libsctpeel.so
 PROGRAMS=$BUILD/programs
 PRELOAD=${SANITIZER_PRELOAD:+$SANITIZER_PRELOAD:}$SHIM
 [[ :$PATH: = *:$BUILD:* ]] || export PATH=$BUILD:$PATH:/usr/sbin:/sbin
-declare -A spawned=()
+declare -gA spawned=() # bats reads this file in a function
 nap=
 
 if [ ! -e /proc/net/sctp ] && ! [[ $(<"${BATS_TEST_FILENAME:-/dev/null}") =~ (^|$'\n')'# guest: no' ]]; then

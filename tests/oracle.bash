@@ -104,7 +104,7 @@ judge() {
 	pid=$(pid_of "$name")
 	before=$(descriptors "$pid")
 	# with three streams and a heavy peer that is always ahead
-	"$PROGRAMS/peer" -n "$count" -H 1 -x "cat /proc/net/sctp/assocs >$during" "$@" \
+	"$PROGRAMS/peer" -n "$count" -H 1 -x "$(snapshot "$(peels_due "$way" "$count" "$@")")" "$@" \
 		127.0.0.1 "$port" || return
 	wait_until no_association "$port" || return
 	if ! wait_until descriptors_are "$pid" "$before"; then
@@ -115,15 +115,31 @@ judge() {
 	peels_are "$way" "$name" "$port" "$count" "$@"
 }
 
+# How many associations a server should peel off: peels_due WAY COUNT [OPTION...]
+peels_due() {
+	case $by-$1 in
+	policy-native) echo 0 ;;
+	policy-volume) [[ " $* " =~ \ -q\ ([0-9]+)\  ]] && echo $(($2 - BASH_REMATCH[1])) || echo "$2" ;;
+	*) echo "$2" ;;
+	esac
+}
+
+# A command that keeps in $during which associations there are. A server that only takes may still
+# have to take the message for which it peels the last of them.
+snapshot() {
+	cat <<-EOF
+		for i in \$(seq 100); do
+			cat /proc/net/sctp/assocs >$during
+			[ "\$(awk '\$12 == $port && \$3 == 1' $during | wc -l)" -lt $1 ] || break
+			sleep 0.1
+		done
+	EOF
+}
+
 # judge's last question: which associations were peeled, says the kernel, and by whom, says the trace.
 peels_are() {
-	local way=$1 name=$2 port=$3 count=$4 due=$4 peels
-	if [ "$by" = policy ]; then
-		case $way in
-		native) due=0 ;;
-		volume) [[ " $* " =~ \ -q\ ([0-9]+)\  ]] && due=$((count - BASH_REMATCH[1])) ;;
-		esac
-	fi
+	local way=$1 name=$2 port=$3 count=$4 due peels
+	due=$(peels_due "$way" "$count" "${@:5}")
 	assert_equal "shared and peeled by /proc: $(styles "$port" "$during")" \
 		"shared and peeled by /proc: $((count - due)) $due" || return
 	[ "$way" != native ] || return 0
