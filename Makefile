@@ -73,7 +73,7 @@ $(BUILD)/libsctpeel.map: shim/exports.map.in shim/calls.def
 	$(call quiet,GEN)$(CC) -E -P -undef -x c -Ishim $< -o $@
 
 $(BUILD)/sctpeel: $(call obj,$(TOOL_SRC)) $(BUILD)/libpure.a
-	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lelf -lm -lncursesw -ltinfo
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lelf -ljansson -lm -lncursesw -ltinfo
 
 $(BUILD)/libpure.a: $(call obj,$(PURE))
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^

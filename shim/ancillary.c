@@ -90,6 +90,22 @@ static void read_notification(const struct msghdr *inner, size_t n, struct recei
 		memcpy(&ret->id, (const char *)&event + at, sizeof(ret->id));
 }
 
+static bool is_rcvinfo(const struct cmsghdr *cmsg)
+{
+	return cmsg->cmsg_level == IPPROTO_SCTP && cmsg->cmsg_type == SCTP_RCVINFO;
+}
+
+/* It stands in front of SCTP_RCVINFO (net/sctp/socket.c:sctp_recvmsg). */
+static bool is_arrival(const struct cmsghdr *cmsg)
+{
+	return cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_TIMESTAMPNS;
+}
+
+static uint64_t ns_of(const struct timespec *when)
+{
+	return (uint64_t)when->tv_sec * 1000000000u + (uint64_t)when->tv_nsec;
+}
+
 void ancillary_read(const struct msghdr *inner, size_t n, struct received *ret)
 {
 	*ret = (struct received){.change = -1, .end = (inner->msg_flags & MSG_EOR) != 0};
@@ -101,7 +117,13 @@ void ancillary_read(const struct msghdr *inner, size_t n, struct received *ret)
 	}
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(inner); cmsg;
 	     cmsg = CMSG_NXTHDR((struct msghdr *)(uintptr_t)inner, cmsg)) {
-		if (cmsg->cmsg_level == IPPROTO_SCTP && cmsg->cmsg_type == SCTP_RCVINFO) {
+		if (is_arrival(cmsg) && cmsg->cmsg_len >= CMSG_LEN(sizeof(struct timespec))) {
+			struct timespec when;
+
+			memcpy(&when, CMSG_DATA(cmsg), sizeof(when));
+			ret->arrived_ns = ns_of(&when);
+		}
+		if (is_rcvinfo(cmsg)) {
 			struct sctp_rcvinfo info;
 
 			memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
@@ -138,7 +160,8 @@ static void put(struct msghdr *outer, size_t *left, const struct cmsghdr *cmsg)
 	*left -= space < *left ? space : *left;
 }
 
-void ancillary_deliver(const struct msghdr *inner, struct msghdr *outer, bool hide_rcvinfo)
+void ancillary_deliver(const struct msghdr *inner, struct msghdr *outer, bool hide_rcvinfo,
+		       bool hide_arrival)
 {
 	size_t left = outer->msg_controllen;
 
@@ -149,8 +172,7 @@ void ancillary_deliver(const struct msghdr *inner, struct msghdr *outer, bool hi
 		left = 0;
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(inner); cmsg;
 	     cmsg = CMSG_NXTHDR((struct msghdr *)(uintptr_t)inner, cmsg)) {
-		if (hide_rcvinfo && cmsg->cmsg_level == IPPROTO_SCTP &&
-		    cmsg->cmsg_type == SCTP_RCVINFO)
+		if ((hide_rcvinfo && is_rcvinfo(cmsg)) || (hide_arrival && is_arrival(cmsg)))
 			continue;
 		put(outer, &left, cmsg);
 	}

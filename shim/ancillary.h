@@ -22,6 +22,7 @@ struct received {
 	uint16_t stream;
 	uint32_t ppid; /* host byte order */
 	uint16_t flags;
+	uint64_t arrived_ns;	  /* CLOCK_REALTIME; 0: not known */
 	int notification;	  /* SCTP_ASSOC_CHANGE...; 0: data */
 	int change;		  /* of SCTP_ASSOC_CHANGE: SCTP_COMM_UP...; -1 otherwise */
 	bool end;		  /* MSG_EOR */
@@ -32,9 +33,11 @@ struct received {
 void ancillary_read(const struct msghdr *inner, size_t n, struct received *ret);
 /*
  * Gives the program's message header what `inner` holds: name, flags and control messages, cut with
- * MSG_CTRUNC as the kernel does (net/core/scm.c:put_cmsg), without SCTP_RCVINFO when hide_rcvinfo.
+ * MSG_CTRUNC as the kernel does (net/core/scm.c:put_cmsg), without SCTP_RCVINFO when hide_rcvinfo
+ * and without the time of arrival when hide_arrival.
  */
-void ancillary_deliver(const struct msghdr *inner, struct msghdr *outer, bool hide_rcvinfo);
+void ancillary_deliver(const struct msghdr *inner, struct msghdr *outer, bool hide_rcvinfo,
+		       bool hide_arrival);
 
 /* Where a send is to go. */
 struct destination {

@@ -156,6 +156,18 @@ static void read_back(struct endpoint *endpoint, int fd)
 	inheritance_note_all(endpoint);
 }
 
+/* How long messages waited is worth a time stamp, unless the program has asked for stamps itself.
+ */
+static bool ask_for_arrivals(int fd, bool born)
+{
+	int on = 1;
+
+	if (!born && (get_int(fd, SOL_SOCKET, SO_TIMESTAMP, 1) ||
+		      get_int(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1)))
+		return false;
+	return libc.setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == 0;
+}
+
 static struct endpoint *create(int fd, bool born)
 {
 	const struct settings *settings = settings_get();
@@ -184,6 +196,8 @@ static struct endpoint *create(int fd, bool born)
 	if (endpoint->hides_rcvinfo &&
 	    libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on)) < 0)
 		endpoint->held = "the kernel has no SCTP_RECVRCVINFO";
+	if (events_want(EVENT_MSG))
+		endpoint->hides_arrival = ask_for_arrivals(fd, born);
 	siblings_opened(endpoint);
 	events_socket_opened();
 	return endpoint;

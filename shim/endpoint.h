@@ -39,6 +39,7 @@ struct endpoint {
 	/* what the program has set, as far as we must know; atomic */
 	bool nonblock, listening, interleave, wants_rcvinfo;
 	bool hides_rcvinfo;   /* SCTP_RECVRCVINFO is switched on for us alone */
+	bool hides_arrival;   /* SO_TIMESTAMPNS is; only where messages are traced */
 	uint64_t rcvtimeo_ns; /* 0: none */
 	uint64_t noted; /* bit set over inheritance.c's table: options that a peel would lose */
 

@@ -51,7 +51,7 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 	if (attempt->n < 0)
 		return;
 	ancillary_read(&inner, (size_t)attempt->n, &attempt->got);
-	ancillary_deliver(&inner, outer, endpoint->hides_rcvinfo);
+	ancillary_deliver(&inner, outer, endpoint->hides_rcvinfo, endpoint->hides_arrival);
 }
 
 /* Reads the rest of a notification that the program must not see and had too small a buffer for. */
@@ -111,7 +111,7 @@ static void see_first(struct endpoint *endpoint, int fd, struct association *ass
 		association->peer = got->peer;
 		association_add_address(&endpoint->associations, association, &got->peer);
 	}
-	tell_state(endpoint, association, "up");
+	tell_up(endpoint, association, got);
 	peel_review(endpoint, fd, now);
 }
 

@@ -151,6 +151,7 @@ void judge(struct endpoint *endpoint, int fd, struct association *association,
 	ret->peer = association->peer;
 	ret->now = now;
 	ret->first_seen_ns = association->first_seen_ns;
+	ret->idle_ns = now - association->last_seen_ns;
 	ret->bytes = association->bytes;
 	ret->msgs = association->msgs;
 	ret->assocs = endpoint->associations.count;

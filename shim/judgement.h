@@ -19,7 +19,7 @@ struct judgement {
 	const char *held; /* what stands against the peel */
 	struct received received;
 	struct peer_address peer;
-	uint64_t now, first_seen_ns, bytes, msgs;
+	uint64_t now, first_seen_ns, idle_ns, bytes, msgs;
 	uint32_t assocs, peeled;
 	struct policy_result result;
 };

@@ -200,12 +200,24 @@ static int get_peeled_off(struct endpoint *endpoint, int fd, int name, void *val
 	return ret;
 }
 
+static int get_of_socket(const struct endpoint *endpoint, int fd, int level, int name, void *value,
+			 socklen_t *len)
+{
+	int ret = libc.getsockopt(fd, level, name, value, len), off = 0;
+
+	if (ret == 0 && level == SOL_SOCKET && name == SO_TIMESTAMPNS && endpoint->hides_arrival)
+		memcpy(value, &off, *len < sizeof(off) ? *len : sizeof(off));
+	return ret;
+}
+
 int options_get(struct endpoint *endpoint, int fd, int level, int name, void *value, socklen_t *len)
 {
 	int ret;
 
-	if (level != SOL_SCTP || nowhere(len) || nowhere(value))
+	if (nowhere(len) || nowhere(value))
 		return libc.getsockopt(fd, level, name, value, len);
+	if (level != SOL_SCTP)
+		return get_of_socket(endpoint, fd, level, name, value, len);
 	switch (name) {
 	case SCTP_SOCKOPT_PEELOFF:
 	case SCTP_SOCKOPT_PEELOFF_FLAGS:
@@ -340,6 +352,13 @@ static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *val
 	return ret;
 }
 
+/* Under their names for 32-bit and 64-bit times, they share one switch in the kernel. */
+static bool stamps_arrivals(int name)
+{
+	return name == SO_TIMESTAMP_OLD || name == SO_TIMESTAMPNS_OLD || name == SO_TIMESTAMP_NEW ||
+	       name == SO_TIMESTAMPNS_NEW;
+}
+
 /* Options of the socket and of IP hold for everything on it, at once. */
 static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name, const void *value,
 			 socklen_t len)
@@ -355,6 +374,8 @@ static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name,
 		endpoint->rcvtimeo_ns =
 			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
 	}
+	if (level == SOL_SOCKET && stamps_arrivals(name))
+		endpoint->hides_arrival = false; /* now they are as the program wants them */
 	set_on_all(endpoint, level, name, value, len);
 	return ret;
 }

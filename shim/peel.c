@@ -309,6 +309,8 @@ static void restore(struct endpoint *endpoint, int fd, int peeled, sctp_assoc_t 
 
 	if (endpoint->hides_rcvinfo)
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_RECVRCVINFO, &off, sizeof(off));
+	if (endpoint->hides_arrival)
+		libc.setsockopt(peeled, SOL_SOCKET, SO_TIMESTAMPNS, &off, sizeof(off));
 	if (unsubscribe)
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
 	if (settings_get()->rcvbuf || settings_get()->sndbuf)

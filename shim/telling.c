@@ -90,7 +90,8 @@ static void show_again(struct endpoint *endpoint, sctp_assoc_t id)
 	lock_release(&endpoint->lock);
 }
 
-void tell_state(struct endpoint *endpoint, struct association *association, const char *state)
+static void tell_change(struct endpoint *endpoint, struct association *association,
+			const char *state, const char *by)
 {
 	struct event event = EVENT_INIT(EVENT_ASSOC);
 	struct addresses addresses;
@@ -106,14 +107,43 @@ void tell_state(struct endpoint *endpoint, struct association *association, cons
 	event.fd = endpoint->number;
 	event.assoc_id = association->id;
 	event.state = state;
+	event.by = by;
 	event.has_input = true;
 	event.input.bytes = association->bytes;
 	event.input.msgs = association->msgs;
 	event.input.age_ns = association->last_seen_ns - association->first_seen_ns;
 	event.input.assocs = endpoint->associations.count;
 	event.input.peeled = endpoint->associations.peeled;
+	event.input.now_ns = by ? association->last_seen_ns : 0;
 	set_addresses(&event, &addresses, endpoint, &association->peer);
 	events_emit(&event);
+}
+
+void tell_state(struct endpoint *endpoint, struct association *association, const char *state)
+{
+	tell_change(endpoint, association, state, NULL);
+}
+
+/* What judges it first: nothing but a message or COMM_UP does. */
+void tell_up(struct endpoint *endpoint, struct association *association,
+	     const struct received *received)
+{
+	const char *by = received->notification == 0	    ? "message"
+			 : received->change == SCTP_COMM_UP ? "COMM_UP"
+							    : "notification";
+
+	tell_change(endpoint, association, "up", by);
+}
+
+/* Clocks are set back at times. */
+static int64_t waited(uint64_t arrived_ns)
+{
+	struct timespec now;
+	int64_t ret;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ret = now.tv_sec * 1000000000 + now.tv_nsec - (int64_t)arrived_ns;
+	return ret > 0 ? ret : 0;
 }
 
 void tell_message(struct endpoint *endpoint, struct association *association,
@@ -134,6 +164,17 @@ void tell_message(struct endpoint *endpoint, struct association *association,
 	event.bytes = (int64_t)size;
 	event.has_flags = true;
 	event.flags = received->flags;
+	if (received->arrived_ns)
+		event.wait_ns = waited(received->arrived_ns);
+	event.has_input = true;
+	event.input.bytes = association->bytes;
+	event.input.msgs = association->msgs;
+	event.input.age_ns = now - association->first_seen_ns;
+	event.input.assocs = endpoint->associations.count;
+	event.input.peeled = endpoint->associations.peeled;
+	event.input.now_ns = now;
+	event.input.idle_ns = now - association->last_seen_ns;
+	event.input.sndblocked = association->sndblocked;
 	set_addresses(&event, &addresses, endpoint, &association->peer);
 	events_emit(&event);
 }
@@ -190,6 +231,8 @@ void tell_decision(struct endpoint *endpoint, int fd, const struct judgement *ju
 	event.input.age_ns = judgement->now - judgement->first_seen_ns;
 	event.input.assocs = judgement->assocs;
 	event.input.peeled = judgement->peeled;
+	event.input.now_ns = judgement->now;
+	event.input.idle_ns = judgement->idle_ns;
 	if (judgement->act)
 		set_effect(&event, number, error, latency_ns);
 	events_emit(&event);

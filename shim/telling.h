@@ -12,9 +12,12 @@
 #include "endpoint.h"
 #include "judgement.h"
 
-/* up, down, restart, moved */
+/* down, restart, moved */
 void tell_state(struct endpoint *endpoint, struct association *association, const char *state);
-/* Its counters are those after the message. */
+/* It is known from now on; `received` is what it was seen by. */
+void tell_up(struct endpoint *endpoint, struct association *association,
+	     const struct received *received);
+/* Before last_seen_ns becomes `now`. */
 void tell_message(struct endpoint *endpoint, struct association *association,
 		  const struct received *received, uint64_t size, uint64_t now);
 /* `number` is the hidden descriptor, -1 when there is none. */

@@ -209,3 +209,13 @@ load contract
 @test "a server sleeps through the quiet ends of associations" {
 	contract 3 receive r07-server-asleep
 }
+
+# contract: R04
+@test "while messages are traced, with the time that they waited, the program sees none of it" {
+	contract 2 receive r03-fields SCTPEEL_TRACE_EVENTS=all
+	[ "$(events "$BATS_TEST_TMPDIR/trace" '"event":"msg"' '"wait_ns":')" -gt 2 ]
+	contract 2 receive r04-wishes SCTPEEL_TRACE_EVENTS=all
+	contract 2 receive r04-none SCTPEEL_TRACE_EVENTS=all
+	contract 6 options o01-get SCTPEEL_TRACE_EVENTS=all
+	contract 90 options o01-set SCTPEEL_TRACE_EVENTS=all
+}

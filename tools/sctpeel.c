@@ -13,8 +13,8 @@ static const struct command {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{"run", run_main}, {"check", check_main}, {"doctor", doctor_main},
-	{"report", NULL},  {"simulate", NULL},	  {"top", top_main},
+	{"run", run_main},	 {"check", check_main},	      {"doctor", doctor_main},
+	{"report", report_main}, {"simulate", simulate_main}, {"top", top_main},
 };
 
 static const char usage[] =
@@ -26,6 +26,8 @@ static const char usage[] =
 	"  run [-p POLICY] PROGRAM   starts a program under the shim\n"
 	"  check POLICY              explains a policy, or shows what is wrong with it\n"
 	"  doctor [PROGRAM]          says whether this machine, and a program, can do it\n"
+	"  report TRACE              says what happened to the associations, and why\n"
+	"  simulate -p POLICY TRACE  says what a policy would have done in a recorded run\n"
 	"  top [PID]                 shows the associations of running programs\n"
 	"\n"
 	"'sctpeel COMMAND --help' explains one of them, sctpeel(1) all. sctpeel --version\n"

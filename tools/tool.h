@@ -27,6 +27,8 @@ int finish_output(const char *command);
 int run_main(int argc, char **argv);
 int check_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
+int report_main(int argc, char **argv);
+int simulate_main(int argc, char **argv);
 int top_main(int argc, char **argv);
 
 #endif

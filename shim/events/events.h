@@ -43,11 +43,13 @@ struct event {
 	int rule_index;	     /* 1-based in the output, 0-based here, -1 unset */
 	const char *verdict; /* keep, peel, hold */
 	const char *reason;
-	const char *by;	    /* peel: "policy" or "program" */
+	const char *by;	    /* peel: "policy" or "program"; up: what it was first seen by */
 	const char *detail; /* error: what was tried and what follows */
 	bool has_input;
 	struct {
 		uint64_t bytes, msgs, age_ns, assocs, peeled;
+		uint64_t now_ns; /* the moment that windows and times count at, 0 unset */
+		uint64_t idle_ns, sndblocked; /* left out when now_ns is unset, when 0 */
 	} input;
 	bool has_effect;
 	struct {
@@ -57,7 +59,8 @@ struct event {
 		uint64_t latency_ns;
 		int64_t queued; /* bytes of the first message waiting (FIONREAD), -1 unknown */
 	} effect;
-	int64_t bytes; /* msg: its size */
+	int64_t bytes;	 /* msg: its size */
+	int64_t wait_ns; /* msg: from its arrival in this host until it was read */
 	bool has_flags;
 	uint32_t flags; /* msg: sinfo_flags */
 };
@@ -69,7 +72,8 @@ struct event {
 			.stream = -1,     \
 			.ppid = -1,       \
 			.rule_index = -1, \
-			.bytes = -1})
+			.bytes = -1,      \
+			.wait_ns = -1})
 
 /* Opens the sink that the settings name and writes `start`. Once, from the constructor. */
 void events_start(const struct settings *settings);

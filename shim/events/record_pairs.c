@@ -177,6 +177,7 @@ static void verdict(struct pairs *pairs, const struct record *record)
 static void figures(struct pairs *pairs, const struct event *event)
 {
 	number_if_set(pairs, "bytes", event->bytes);
+	number_if_set(pairs, "wait_ns", event->wait_ns);
 	if (event->has_flags)
 		number(pairs, "flags", event->flags);
 	if (!event->has_input)
@@ -187,6 +188,12 @@ static void figures(struct pairs *pairs, const struct event *event)
 	number(pairs, "age_ns", event->input.age_ns);
 	number(pairs, "assocs", event->input.assocs);
 	number(pairs, "peeled", event->input.peeled);
+	if (event->input.now_ns) {
+		number(pairs, "now_ns", event->input.now_ns);
+		number(pairs, "idle_ns", event->input.idle_ns);
+	}
+	if (event->input.sndblocked)
+		number(pairs, "sndblocked", event->input.sndblocked);
 	object_end(pairs);
 }
 
