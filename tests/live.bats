@@ -121,6 +121,11 @@ top() {
 	top "$(tr -dc 0-9 <<<"$page")"
 	assert_line -n 0 --partial '1 process (ended, waiting for it to come again), 3 associations'
 	assert_line -n 2 --partial ' ended '
+	# nor what stands under the pid of a process that has not mapped it
+	cp "$page" "live/other.$$.live"
+	top
+	assert_output --partial '0 processes, 0 associations'
+	rm "live/other.$$.live"
 	echo precious >victim
 	run -0 bash -c "ln -s \$PWD/victim live/live_driver.\$\$.live; exec $DRIVER show:2 rubbish:0"
 	assert_equal "$(<victim)" precious

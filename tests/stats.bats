@@ -120,6 +120,10 @@ only_file() {
 @test "helper programs and children leave the file alone, unless each has its own" {
 	"$DRIVER" receive:3 fork:receive:5
 	assert_equal "$(value 'sctpeel_received_messages_total.*')" 3
+	# a child leaves it as the parent had it: after its first message
+	SCTPEEL_STATS_INTERVAL=1h run "$DRIVER" receive:3 fork:receive:5 kill
+	assert_equal "$(value 'sctpeel_received_messages_total.*')" 1
+	"$DRIVER" receive:3
 	"$DRIVER" alone
 	assert_equal "$(value 'sctpeel_received_messages_total.*')" 3
 	run_shim true

@@ -126,8 +126,13 @@ program() {
 	wait_until shows 'keep a\\x1b\[7m'
 	tmux -S tmux resize-window -x 30 -y 3
 	pause 0.2
-	tmux -S tmux resize-window -x 100 -y 24
+	tmux -S tmux resize-window -x 70 -y 24
 	wait_until shows '10\.0\.0\.2:9999'
+	# two lines of status, titles, a line for each association, and the keys
+	cut_off() {
+		[ "$(screen | grep -c .)" -eq 7 ]
+	}
+	wait_until cut_off
 	keys q
 	wait_until shows '^status 0$'
 }
@@ -137,8 +142,7 @@ program() {
 	TERM=xterm-256color terminal 120x9 "sctpeel top -i 50ms"
 	wait_until shows ' peeled '
 	screen -e | grep peeled | grep -q $'\e\\[32m'
-	tmux -S tmux kill-server
-	terminal 120x9 "NO_COLOR=1 sctpeel top -i 50ms"
-	wait_until shows ' peeled '
+	tmux -S tmux respawn-pane -k "NO_COLOR=1 sctpeel top -i 50ms -f peeled"
+	wait_until shows "only 'peeled': 1"
 	run ! grep -q $'\e\\[3[0-7]m' <(screen -e)
 }
