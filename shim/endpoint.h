@@ -53,7 +53,8 @@ struct endpoint {
 	bool hub_inherited; /* the hub is the parent's: made anew before it is used */
 	bool any_blocked;   /* a peeled association waits for POLLOUT; atomic */
 	uint32_t credit, fresh_in_a_row, served, generation;
-	uint64_t looked_ns;
+	uint32_t departures;	      /* counts the sources that have left */
+	uint64_t looked_ns, look_ns;  /* last look, and how long until the next */
 	uint32_t blocked_in_original; /* threads in a receive that no hub wakes */
 
 	/* peeling: peel.c */

@@ -31,6 +31,15 @@ static bool reads_nothing(const struct msghdr *msg)
 	return true;
 }
 
+/* Where nothing is ever peeled off the kernel may do the waiting, in its own way. */
+static bool may_block_in_kernel(const struct endpoint *endpoint)
+{
+	const struct settings *settings = settings_get();
+
+	return endpoint->associations.peeled == 0 &&
+	       (settings->mode != MODE_ENFORCE || policy_never_peels(settings->policy));
+}
+
 /* Receives into a control buffer of ours; `outer` gets its fields only if something came. */
 static void receive_from(struct endpoint *endpoint, struct attempt *attempt, struct msghdr *outer,
 			 int flags)
@@ -46,7 +55,9 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 		.msg_controllen = sizeof(control),
 	};
 
-	attempt->n = libc.recvmsg(attempt->fd, &inner, flags | MSG_DONTWAIT);
+	if (!may_block_in_kernel(endpoint))
+		flags |= MSG_DONTWAIT;
+	attempt->n = libc.recvmsg(attempt->fd, &inner, flags);
 	attempt->error = attempt->n < 0 ? errno : 0;
 	if (attempt->n < 0)
 		return;
@@ -473,19 +484,37 @@ static int wait_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline
 	return ret > 0 ? 0 : -1;
 }
 
+/*
+ * A receive that may sleep on the hub does so before it looks: a system call less for each message
+ * of a peer that waits for its answer. -1: interrupted.
+ */
+static int sleep_first(struct endpoint *endpoint)
+{
+	if (endpoint->hub < 0 || !endpoint->listening || endpoint->rcvtimeo_ns)
+		return 0;
+	if (queue_sleep(endpoint) != -EINTR || handlers_restart())
+		return 0;
+	errno = EINTR;
+	return -1;
+}
+
 ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
 {
+	bool sleeps = !(flags & MSG_DONTWAIT) && !endpoint->nonblock;
 	bool asleep = false; /* one that sleeps already sleeps on when the last association ends */
 	uint64_t deadline = 0;
 
 	if (flags & MSG_ERRQUEUE)
 		return libc.recvmsg(fd, msg, flags);
 	for (;;) {
-		ssize_t n = receive_now(endpoint, fd, msg, flags);
+		ssize_t n;
 
+		if (sleeps && sleep_first(endpoint) < 0)
+			return -1;
+		n = receive_now(endpoint, fd, msg, flags);
 		if (n >= 0 || errno != EAGAIN)
 			return n;
-		if ((flags & MSG_DONTWAIT) || endpoint->nonblock) {
+		if (!sleeps) {
 			errno = EAGAIN;
 			return -1;
 		}

@@ -118,6 +118,10 @@ void judge(struct endpoint *endpoint, int fd, struct association *association,
 	uint8_t verdict = VERDICT_KEEP;
 	const char *held = NULL;
 
+	/* told once, nothing can change */
+	if (association->verdict == VERDICT_KEEP && policy_rules(settings->policy) <= 1 &&
+	    policy_never_peels(settings->policy))
+		return;
 	if (association->peer.family) {
 		if (unlikely(!association->addresses))
 			association_add_address(&endpoint->associations, association,

@@ -8,7 +8,8 @@
 #include "peel.h"
 
 enum { LOOK_EVENTS = 64, LOOK_MESSAGES = 64, FRESH_IN_A_ROW = 64 };
-static const uint64_t LOOK_NS = 50000;
+/* A look asks the kernel about each source that it tells of: the more it told, the rarer it is. */
+static const uint64_t LOOK_NS = 50000, LOOK_NS_A_SOURCE = 5000;
 
 static void append(struct queue *queue, struct source *source)
 {
@@ -151,6 +152,7 @@ void fanin_leave(struct endpoint *endpoint, struct source *source)
 	if (source->fd >= 0 && !endpoint->hub_inherited)
 		libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, source->fd, NULL);
 	queue_remove(endpoint, source);
+	endpoint->departures++;
 	if (endpoint->bound == source)
 		endpoint->bound = NULL;
 	errno = kept;
@@ -169,17 +171,23 @@ static void found(struct endpoint *endpoint, struct source *source)
 	append(fresh ? &endpoint->fresh : &endpoint->busy, source);
 }
 
+static void saw(struct endpoint *endpoint, const struct epoll_event *events, int n, uint64_t now)
+{
+	endpoint->generation++;
+	endpoint->served = 0;
+	endpoint->looked_ns = now;
+	endpoint->look_ns = LOOK_NS + (n > 0 ? (uint64_t)n * LOOK_NS_A_SOURCE : 0);
+	for (int i = 0; i < n; i++)
+		found(endpoint, events[i].data.ptr);
+}
+
 static void look(struct endpoint *endpoint, uint64_t now)
 {
 	struct epoll_event events[LOOK_EVENTS];
 	int fault = fault_at("epoll");
 	int n = fault ? -1 : libc.epoll_wait(endpoint->hub, events, LOOK_EVENTS, 0);
 
-	endpoint->generation++;
-	endpoint->served = 0;
-	endpoint->looked_ns = now;
-	for (int i = 0; i < n; i++)
-		found(endpoint, events[i].data.ptr);
+	saw(endpoint, events, n, now);
 	if (n >= 0)
 		return;
 	/* the hub fails: try them all, which is slow and right */
@@ -187,6 +195,40 @@ static void look(struct endpoint *endpoint, uint64_t now)
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
 		if (association_peeled(a))
 			found(endpoint, &a->source);
+}
+
+/* Where a sleep could begin: the hub, or -1. */
+static int hub_to_sleep_on(struct endpoint *endpoint)
+{
+	bool usable = endpoint->associations.peeled > 0 && !endpoint->hub_inherited &&
+		      !endpoint->bound && !queue_has_others(endpoint);
+
+	return usable ? endpoint->hub : -1;
+}
+
+int queue_sleep(struct endpoint *endpoint)
+{
+	struct epoll_event events[LOOK_EVENTS];
+	uint32_t departures;
+	int hub, n;
+
+	if (!lock_take(&endpoint->lock))
+		return -EAGAIN;
+	hub = hub_to_sleep_on(endpoint);
+	departures = endpoint->departures;
+	lock_release(&endpoint->lock);
+	if (hub < 0)
+		return -EAGAIN;
+	n = libc.epoll_wait(hub, events, LOOK_EVENTS, -1);
+	if (n < 0)
+		return errno == EINTR ? -EINTR : -EAGAIN;
+	if (!lock_take(&endpoint->lock))
+		return 0;
+	/* what was told of a source that has left since is nobody's */
+	if (endpoint->departures == departures)
+		saw(endpoint, events, n, now_ns());
+	lock_release(&endpoint->lock);
+	return 0;
 }
 
 bool queue_has_others(const struct endpoint *endpoint)
@@ -281,8 +323,8 @@ struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int
 		own_hub(endpoint, fd);
 	if (empty ? *looks < 2
 		  : *looks == 0 && (endpoint->served >= LOOK_MESSAGES ||
-				    now - endpoint->looked_ns > LOOK_NS)) {
-		bool works_long = now - endpoint->looked_ns > LOOK_NS;
+				    now - endpoint->looked_ns > endpoint->look_ns)) {
+		bool works_long = now - endpoint->looked_ns > endpoint->look_ns;
 
 		look(endpoint, now);
 		++*looks;

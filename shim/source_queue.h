@@ -6,8 +6,9 @@
  * queues: sources that were not readable at the look before (fresh) are served first, one message
  * each, as fq_codel does with sparse flows; the others (busy) share round-robin, a quantum each,
  * and between two of them the original has its turn, weighted by the associations on it. The next
- * look is taken after LOOK_MESSAGES messages or LOOK_NS, so that what became readable meanwhile
- * waits no longer than that. All functions want the endpoint's lock held unless they say otherwise.
+ * look is taken after LOOK_MESSAGES messages or some 50 us, and 5 more for each source that was
+ * found, so that what became readable meanwhile waits no longer than that. All functions want the
+ * endpoint's lock held unless they say otherwise.
  */
 #ifndef SCTPEEL_SOURCE_QUEUE_H
 #define SCTPEEL_SOURCE_QUEUE_H
@@ -30,6 +31,12 @@ void fanin_leave(struct endpoint *endpoint, struct source *source);
  * turn. NULL: none is readable. *looks counts looks of this call: one that finds nothing is final.
  */
 struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks);
+/*
+ * Sleeps, no lock held, until a source is readable, and queues what is: one call where a look, a
+ * sleep and another look would be three. 0; -EINTR; -EAGAIN: not now (something is queued or
+ * bound, no hub, or the hub fails), look and wait one after the other.
+ */
+int queue_sleep(struct endpoint *endpoint);
 /* Are there others whose turn will come without another look? */
 bool queue_has_others(const struct endpoint *endpoint);
 /*
