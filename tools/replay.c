@@ -298,25 +298,29 @@ static void add_state(struct replay *replay, struct replay_association *associat
 }
 
 /* What the shim said, where it had the same policy. */
-static void compare(struct replay *replay, const struct replay_association *association,
-		    const struct trace_event *event)
+static void compare_one(struct replay_policy *policy, struct replay_verdict *verdict,
+			const struct trace_event *event)
 {
 	enum policy_verdict said =
 		trace_text_is(event->verdict, "keep") ? POLICY_KEEP : POLICY_PEEL;
+	int64_t rule = event->rule_index < 0 ? 0 : event->rule_index;
+	bool same = verdict->told && verdict->verdict == said && verdict->rule + 1 == rule &&
+		    verdict->msgs == event->input.msgs;
 
-	for (size_t i = 0; i < replay->count; i++) {
-		struct replay_policy *policy = &replay->policies[i];
-		const struct replay_verdict *verdict = &association->verdicts[i];
+	/* what was held, or only observed, is judged again there; here it is gone */
+	if (verdict->agreed && event->input.msgs > verdict->peel_msgs)
+		return;
+	verdict->agreed = same && verdict->peeled;
+	policy->compared++;
+	policy->different += !same;
+}
 
-		if (!trace_text_is(event->policy_hash, policy_hash(policy->policy)) ||
-		    (verdict->peeled && event->input.msgs > verdict->peel_msgs))
-			continue;
-		policy->compared++;
-		policy->different +=
-			!verdict->told || verdict->verdict != said ||
-			verdict->rule + 1 != (event->rule_index < 0 ? 0 : event->rule_index) ||
-			verdict->msgs != event->input.msgs;
-	}
+static void compare(struct replay *replay, struct replay_association *association,
+		    const struct trace_event *event)
+{
+	for (size_t i = 0; i < replay->count; i++)
+		if (trace_text_is(event->policy_hash, policy_hash(replay->policies[i].policy)))
+			compare_one(&replay->policies[i], &association->verdicts[i], event);
 }
 
 void replay_add(struct replay *replay, const struct trace_event *event)

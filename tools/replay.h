@@ -33,6 +33,7 @@ struct replay_key {
 struct replay_verdict {
 	enum policy_verdict verdict;
 	bool told, peeled;
+	bool agreed; /* the recorded run peeled, or wanted to, at the same message */
 	int rule;
 	uint64_t msgs;		     /* received when it was said */
 	uint64_t peel_ns, peel_msgs; /* since the association was first seen */
