@@ -130,6 +130,8 @@ struct association *association_add(struct associations *all, sctp_assoc_t id, u
 	a->next_same_hash = *head;
 	*head = a;
 	a->previous = all->last;
+	/* whole before a handler may meet it (peeled.c) */
+	__atomic_signal_fence(__ATOMIC_RELEASE);
 	*(all->last ? &all->last->next : &all->first) = a;
 	all->last = a;
 	all->count++;
@@ -234,12 +236,24 @@ void association_add_address(struct associations *all, struct association *assoc
 		return;
 	head = &all->by_address[address_head(all, address)];
 	entry->association = association;
-	entry->next_of_association = association->addresses;
-	association->addresses = entry;
 	entry->address = *address;
+	entry->next_of_association = association->addresses;
+	/* whole before a handler may meet it (peeled.c) */
+	__atomic_signal_fence(__ATOMIC_RELEASE);
+	association->addresses = entry;
 	/* the newest first: an ended association's address may be another's by now */
 	entry->next_same_hash = *head;
 	*head = entry;
+}
+
+bool association_has_address(const struct association *association,
+			     const struct peer_address *address)
+{
+	const struct address_entry *entry = association->addresses;
+
+	while (entry && memcmp(&entry->address, address, sizeof(*address)) != 0)
+		entry = entry->next_of_association;
+	return entry != NULL;
 }
 
 struct association *association_by_address(const struct associations *all,

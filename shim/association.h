@@ -101,6 +101,8 @@ void peer_address_to(const struct peer_address *peer, struct sockaddr_in6 *ret);
  */
 void association_add_address(struct associations *all, struct association *association,
 			     const struct peer_address *address);
+bool association_has_address(const struct association *association,
+			     const struct peer_address *address);
 struct association *association_by_address(const struct associations *all,
 					   const struct peer_address *address);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 
 #include "events/events.h"
 #include "exclusion.h"
@@ -246,6 +247,23 @@ static void refused(struct endpoint *endpoint, int fd, sctp_assoc_t id, int erro
 	lock_release(&endpoint->lock);
 }
 
+/* In between it is nowhere to be found: no handler may look for it then. */
+static void move_association(struct endpoint *endpoint, int fd, const struct judgement *judgement,
+			     struct peeled *peeled)
+{
+	sigset_t all, kept;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &kept);
+	peeled->fd = ask_kernel_to_peel(endpoint, fd, judgement->id);
+	peeled->error = peeled->fd < 0 ? errno : 0;
+	if (peeled->fd >= 0) {
+		prepare(endpoint, fd, judgement->id, peeled);
+		publish(endpoint, judgement->id, peeled, judgement->now);
+	}
+	pthread_sigmask(SIG_SETMASK, &kept, NULL);
+}
+
 static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judgement,
 		      struct peeled *peeled)
 {
@@ -257,12 +275,7 @@ static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judge
 	} else if (!peel_begin(endpoint)) {
 		peeled->error = EBUSY;
 	} else {
-		peeled->fd = ask_kernel_to_peel(endpoint, fd, judgement->id);
-		peeled->error = peeled->fd < 0 ? errno : 0;
-		if (peeled->fd >= 0) {
-			prepare(endpoint, fd, judgement->id, peeled);
-			publish(endpoint, judgement->id, peeled, judgement->now);
-		}
+		move_association(endpoint, fd, judgement, peeled);
 		peel_done(endpoint);
 	}
 	if (peeled->error)

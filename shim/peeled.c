@@ -18,12 +18,30 @@ static struct association *use_if_peeled(struct association *association)
 	return association;
 }
 
+/*
+ * For a signal handler that interrupted its own thread inside the lock: nobody else changes
+ * anything, and of what its thread was changing the list is whole at each moment. By address, or
+ * by id when there is none.
+ */
+static struct association *find_nested(struct endpoint *endpoint,
+				       const struct peer_address *address, sctp_assoc_t id)
+{
+	struct association *a = endpoint->associations.first;
+
+	while (a && (a->retired || !association_peeled(a) ||
+		     (address ? !association_has_address(a, address) : a->id != id)))
+		a = a->next;
+	return use_if_peeled(a);
+}
+
 struct association *peeled_by_id(struct endpoint *endpoint, sctp_assoc_t id)
 {
 	struct association *ret;
 
-	if (none(endpoint) || !lock_take(&endpoint->lock))
+	if (none(endpoint))
 		return NULL;
+	if (!lock_take(&endpoint->lock))
+		return find_nested(endpoint, NULL, id);
 	ret = use_if_peeled(association_find(&endpoint->associations, id));
 	lock_release(&endpoint->lock);
 	return ret;
@@ -33,8 +51,10 @@ struct association *peeled_by_address(struct endpoint *endpoint, const struct pe
 {
 	struct association *ret;
 
-	if (none(endpoint) || !lock_take(&endpoint->lock))
+	if (none(endpoint))
 		return NULL;
+	if (!lock_take(&endpoint->lock))
+		return find_nested(endpoint, address, 0);
 	ret = use_if_peeled(association_by_address(&endpoint->associations, address));
 	lock_release(&endpoint->lock);
 	return ret;

@@ -6,6 +6,7 @@
 
 #include "doors/doors.h"
 #include "fanin.h"
+#include "passing.h"
 #include "peel.h"
 
 /* read and its kin may be anybody's: unknown numbers are not asked about. */
@@ -47,17 +48,27 @@ static ssize_t receive_name(struct endpoint *endpoint, int fd, void *buf, size_t
 	return ret;
 }
 
+/* A descriptor that comes along may be an endpoint. */
+static ssize_t foreign_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ssize_t ret = libc.recvmsg(fd, msg, flags);
+
+	if (ret >= 0 && msg->msg_controllen > 0)
+		passing_received(msg);
+	return ret;
+}
+
 static __attribute__((noinline)) ssize_t our_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(msg) ? fanin_receive(endpoint, fd, msg, flags)
-					 : libc.recvmsg(fd, msg, flags);
+					 : foreign_recvmsg(fd, msg, flags);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	return endpoint_foreign(fd) ? libc.recvmsg(fd, msg, flags) : our_recvmsg(fd, msg, flags);
+	return endpoint_foreign(fd) ? foreign_recvmsg(fd, msg, flags) : our_recvmsg(fd, msg, flags);
 }
 
 /* net/socket.c:do_recvmmsg: blocks for the first or for all, the time-out is looked at in between.
@@ -96,14 +107,25 @@ static int receive_many(struct endpoint *endpoint, int fd, struct mmsghdr *vec, 
 	return n > 0 || vlen == 0 ? (int)n : -1;
 }
 
+static int foreign_recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags,
+			    struct timespec *timeout)
+{
+	int ret = libc.recvmmsg(fd, vec, vlen, flags, timeout);
+
+	for (int i = 0; i < ret; i++)
+		if (vec[i].msg_hdr.msg_controllen > 0)
+			passing_received(&vec[i].msg_hdr);
+	return ret;
+}
+
 int recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags, struct timespec *timeout)
 {
 	if (endpoint_foreign(fd))
-		return libc.recvmmsg(fd, vec, vlen, flags, timeout);
+		return foreign_recvmmsg(fd, vec, vlen, flags, timeout);
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(vec) ? receive_many(endpoint, fd, vec, vlen, flags, timeout)
-					 : libc.recvmmsg(fd, vec, vlen, flags, timeout);
+					 : foreign_recvmmsg(fd, vec, vlen, flags, timeout);
 }
 
 ssize_t recvfrom(int fd, void *restrict buf, size_t len, int flags, struct sockaddr *restrict addr,

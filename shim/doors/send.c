@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "doors/doors.h"
+#include "passing.h"
 #include "routing.h"
 
 static ssize_t send_vector(struct endpoint *endpoint, int fd, const struct iovec *iov,
@@ -20,17 +21,27 @@ static ssize_t send_vector(struct endpoint *endpoint, int fd, const struct iovec
 	return routing_send(endpoint, fd, &msg, flags);
 }
 
+/* A descriptor that goes along may be an endpoint. */
+static ssize_t foreign_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	ssize_t ret = libc.sendmsg(fd, msg, flags);
+
+	if (ret >= 0 && msg->msg_controllen > 0)
+		passing_sent(msg);
+	return ret;
+}
+
 static __attribute__((noinline)) ssize_t our_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(msg) ? routing_send(endpoint, fd, msg, flags)
-					 : libc.sendmsg(fd, msg, flags);
+					 : foreign_sendmsg(fd, msg, flags);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	return endpoint_foreign(fd) ? libc.sendmsg(fd, msg, flags) : our_sendmsg(fd, msg, flags);
+	return endpoint_foreign(fd) ? foreign_sendmsg(fd, msg, flags) : our_sendmsg(fd, msg, flags);
 }
 
 /* net/socket.c:__sys_sendmmsg: an error after the first is told by the next call. */
@@ -49,24 +60,33 @@ static int send_many(struct endpoint *endpoint, int fd, struct mmsghdr *vec, uns
 	return n > 0 || sent >= 0 ? (int)n : -1;
 }
 
+static int foreign_sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
+{
+	int ret = libc.sendmmsg(fd, vec, vlen, flags);
+
+	for (int i = 0; i < ret; i++)
+		if (vec[i].msg_hdr.msg_controllen > 0)
+			passing_sent(&vec[i].msg_hdr);
+	return ret;
+}
+
 static int our_sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
 {
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(vec) ? send_many(endpoint, fd, vec, vlen, flags)
-					 : libc.sendmmsg(fd, vec, vlen, flags);
+					 : foreign_sendmmsg(fd, vec, vlen, flags);
 }
 
 int sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
 {
-	return endpoint_foreign(fd) ? libc.sendmmsg(fd, vec, vlen, flags)
+	return endpoint_foreign(fd) ? foreign_sendmmsg(fd, vec, vlen, flags)
 				    : our_sendmmsg(fd, vec, vlen, flags);
 }
 
 int __sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
 {
-	return endpoint_foreign(fd) ? libc.__sendmmsg(fd, vec, vlen, flags)
-				    : our_sendmmsg(fd, vec, vlen, flags);
+	return sendmmsg(fd, vec, vlen, flags);
 }
 
 ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sockaddr *addr,

@@ -1,0 +1,47 @@
+# The transparency contract, T: threads, signals, cancellation.
+load contract
+
+# contract: T01
+@test "four threads receive, poll or epoll_wait, and answer, on one number" {
+	contract 18 threads t01-serve
+}
+
+# contract: T01
+@test "two threads send to all while two receive" {
+	contract 6 threads t01-send
+}
+
+# contract: T02
+@test "close and dup2 over the number while a thread sleeps in a receive" {
+	contract 4 threads t02-close
+}
+
+# contract: T02
+@test "sockets come and go while three threads use them" {
+	contract 5 threads t02-churn
+}
+
+# contract: T03
+@test "a blocking receive is interrupted or restarted as its handlers say" {
+	contract 2 threads t03-receive
+}
+
+# contract: T03 S08
+@test "a blocking send is interrupted or restarted as its handlers say" {
+	contract 2 threads t03-send
+}
+
+# contract: T04
+@test "a timer's handler receives, sends and polls at any moment" {
+	contract 6 threads t04-handlers
+}
+
+# contract: T05
+@test "a thread is cancelled in recvmsg, poll and epoll_wait: nothing is locked or left open" {
+	contract 3 threads t05-cancel
+}
+
+# contract: T06
+@test "fork while four threads are inside" {
+	contract 3 threads t06-fork
+}
