@@ -105,3 +105,13 @@ load contract
 @test "sockets that come and go leave nothing" {
 	contract 100 notify n03-sockets
 }
+
+# contract: N05
+@test "SCTP_SENDER_DRY_EVENT" {
+	contract 2 notify n05-dry
+}
+
+# contract: N05
+@test "SCTP_SEND_FAILED of what a peer did not take" {
+	contract 1 notify n05-send-failed
+}

@@ -59,3 +59,13 @@ IPv4, set after the peel: 2 hidden sockets compared
 IPv6, set before the peel: 2 hidden sockets compared
 IPv6, set after the peel: 2 hidden sockets compared'
 }
+
+# contract: O05
+@test "type, state, error and names of the socket" {
+	contract 2 options o05-socket
+}
+
+# contract: O06
+@test "addresses of the socket and of its associations, also when one is added" {
+	contract 3 options o06-addresses
+}

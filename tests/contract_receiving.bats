@@ -219,3 +219,18 @@ load contract
 	contract 6 options o01-get SCTPEEL_TRACE_EVENTS=all
 	contract 90 options o01-set SCTPEEL_TRACE_EVENTS=all
 }
+
+# contract: R08
+@test "recvmmsg takes from several associations, with its lengths, flags and times" {
+	contract 3 receive r08-vectors
+}
+
+# contract: R09
+@test "FIONREAD says the size of what the next receive returns" {
+	contract 2 receive r09-sizes
+}
+
+# contract: R10
+@test "SCTP_NXTINFO tells of the next message of the same association" {
+	contract 1 receive r10-next
+}

@@ -111,3 +111,18 @@ load contract
 @test "connects that fail, and a client that connects on" {
 	contract 4 send s05-odd
 }
+
+# contract: S04
+@test "SCTP_SENDALL and its end reach shared and peeled associations" {
+	contract 4 send s04-all
+}
+
+# contract: S06
+@test "a send that is blocked goes out although its association is peeled off" {
+	contract 1 send s06-blocked SCTPEEL_POLICY='peel if msgs >= 3'
+}
+
+# contract: S07
+@test "associations come and speak while a thread sends to all" {
+	contract 2 send s07-all-meanwhile
+}

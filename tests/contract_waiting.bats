@@ -182,3 +182,17 @@ load contract
 @test "each notification is there when poll says so" {
 	contract 50 wait w03-subscribed-churn
 }
+
+# contract: W04
+@test "poll says writable when a stalled association takes data again, not before" {
+	contract 2 wait w04-room
+}
+
+# held: W05 from the moment when O_ASYNC is set
+# contract: W05
+@test "signal-driven input: as natively, and peels are held" {
+	contract 0 wait w05-signals
+	assert_equal "$(peels "$BATS_TEST_TMPDIR/trace")" 0
+	run events "$BATS_TEST_TMPDIR/trace" '"verdict":"hold"' O_ASYNC
+	[ "$output" -gt 0 ]
+}

@@ -766,6 +766,47 @@ static void n03_sockets(void)
 	end_companion();
 }
 
+/* ---- N05: all other notifications ---- */
+
+static void n05_dry(void)
+{
+	int server = open_scene(2);
+
+	subscribe(server, SUB_DATA | SUB_DRY);
+	hear_all("subscribed", server);
+	for (int i = 0; i < 2; i++) {
+		send_to_peer(server, &peers[i], 50);
+		peer_hears(&peers[i]);
+		await_input(server);
+		hear_all("dry", server);
+	}
+	close_scene(server);
+}
+
+/* The peer ends while it has been sent more than it takes. */
+static void n05_send_failed(void)
+{
+	int server = open_scene(1), failed = 0, lost = 0;
+	struct sending s = {.id = peers[0].id, .carrier = SNDRCV, .message_flags = MSG_DONTWAIT};
+	struct receipt *r = new_receipt();
+
+	set_int(server, SOL_SOCKET, SO_SNDBUF, 20000);
+	subscribe(server, SUB_DATA | SUB_SEND_FAILED | SUB_ASSOC);
+	while (send_bytes(server, &s, message_buffer, 1000) == 1000)
+		;
+	abort_peer(&peers[0]);
+	await_end(&peers[0]);
+	while (take(r, server, MSG_DONTWAIT) >= 0) {
+		const union sctp_notification *event = (const void *)r->data;
+
+		failed += event->sn_header.sn_type == SCTP_SEND_FAILED;
+		lost += event->sn_header.sn_type == SCTP_ASSOC_CHANGE;
+	}
+	tell("%s failed, %d lost", failed > 0 ? "some" : "none", lost);
+	free(r);
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"n01-early", n01_early},
 	{"n01-later", n01_later},
@@ -788,6 +829,8 @@ static const struct test tests[] = {
 	{"n03-closed-at-once", n03_closed_at_once},
 	{"n03-loop", n03_loop},
 	{"n03-sockets", n03_sockets},
+	{"n05-dry", n05_dry},
+	{"n05-send-failed", n05_send_failed},
 };
 
 int main(int argc, char **argv)

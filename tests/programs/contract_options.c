@@ -860,6 +860,74 @@ static void o04_features(void)
 	close_scene(server);
 }
 
+/* ---- O05: the socket itself ---- */
+
+static void tell_socket(const char *label, int fd)
+{
+	static const struct {
+		const char *name;
+		int option;
+	} asked[] = {{"SO_TYPE", SO_TYPE},
+		     {"SO_ACCEPTCONN", SO_ACCEPTCONN},
+		     {"SO_PROTOCOL", SO_PROTOCOL},
+		     {"SO_DOMAIN", SO_DOMAIN},
+		     {"SO_ERROR", SO_ERROR}};
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	tell("-- %s --", label);
+	for (size_t i = 0; i < COUNT(asked); i++) {
+		int value = -1;
+		socklen_t size = sizeof(value);
+
+		OUTCOME(asked[i].name, getsockopt(fd, SOL_SOCKET, asked[i].option, &value, &size));
+		tell("%d", value);
+	}
+	OUTCOME("getpeername", getpeername(fd, (struct sockaddr *)&address, &length));
+	length = sizeof(address);
+	OUTCOME("getsockname", getsockname(fd, (struct sockaddr *)&address, &length));
+	tell("family %d", address.ss_family);
+}
+
+static void o05_socket(void)
+{
+	int server = open_scene(2);
+
+	tell_socket("two associations", server);
+	abort_peer(&peers[0]);
+	await_end(&peers[0]);
+	tell_socket("one was aborted", server);
+	hear_all("server", server);
+	tell_socket("and heard", server);
+	close_scene(server);
+}
+
+/* ---- O06: addresses ---- */
+
+static void o06_addresses(void)
+{
+	int server = open_scene(2);
+	struct sockaddr_in more = loopback(2, local_port(server));
+
+	OUTCOME("add", sctp_bindx(server, (struct sockaddr *)&more, 1, SCTP_BINDX_ADD_ADDR));
+	for (int p = 0; p < 3; p++) {
+		struct sockaddr *addresses;
+
+		tell("-- %s --", p < 2 ? peers[p].name : "the socket");
+		if (OUTCOME("local", sctp_getladdrs(server, p < 2 ? peers[p].id : 0, &addresses)) >
+		    0)
+			sctp_freeladdrs(addresses);
+		if (OUTCOME("peer's", sctp_getpaddrs(server, p < 2 ? peers[p].id : 0, &addresses)) >
+		    0)
+			sctp_freepaddrs(addresses);
+	}
+	connect_peer(new_peer(), server);
+	greet(server, 1);
+	OUTCOME("remove", sctp_bindx(server, (struct sockaddr *)&more, 1, SCTP_BINDX_REM_ADDR));
+	hear_all("server", server);
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"o01-get", o01_get},
 	{"o01-set", o01_set},
@@ -872,6 +940,8 @@ static const struct test tests[] = {
 	{"o04-hidden", o04_hidden},
 	{"o04-tos-on-the-wire", o04_tos_on_the_wire},
 	{"o04-features", o04_features},
+	{"o05-socket", o05_socket},
+	{"o06-addresses", o06_addresses},
 };
 
 int main(int argc, char **argv)

@@ -1372,6 +1372,85 @@ static void r07_server_asleep(void)
 	close_scene(server);
 }
 
+/* ---- R08: vectors ---- */
+
+static int receive_vector(int server, unsigned length, int flags, long timeout_ms)
+{
+	static char buffers[10][200];
+	struct mmsghdr vector[10] = {{.msg_len = 0}};
+	struct iovec iov[10];
+	struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
+	int n;
+
+	for (int i = 0; i < 10; i++) {
+		iov[i] = (struct iovec){buffers[i], sizeof(buffers[i])};
+		vector[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
+	}
+	n = recvmmsg(server, vector, length, flags, timeout_ms ? &timeout : NULL);
+	for (int i = 0; i < n; i++)
+		if (message_number(buffers[i], vector[i].msg_len) < 0)
+			tell("%d is not whole", i);
+	return n;
+}
+
+static void r08_vectors(void)
+{
+	int server = open_scene(3);
+
+	for (int i = 0; i < 4; i++)
+		for (int p = 0; p < 3; p++)
+			peer_sends(&peers[p], 60);
+	OUTCOME("none", receive_vector(server, 0, 0, 0));
+	OUTCOME("two", receive_vector(server, 2, 0, 0));
+	OUTCOME("two in time", receive_vector(server, 2, 0, 1000));
+	OUTCOME("what is there, one at least", receive_vector(server, 5, MSG_WAITFORONE, 0));
+	OUTCOME("what is there", receive_vector(server, 10, MSG_DONTWAIT, 0));
+	OUTCOME("nothing", receive_vector(server, 10, MSG_DONTWAIT, 0));
+	set_timeout(server, SO_RCVTIMEO, 100);
+	OUTCOME("nothing in time", receive_vector(server, 10, MSG_WAITFORONE, 0));
+	close_scene(server);
+}
+
+/* ---- R09: how much there is ---- */
+
+static void r09_sizes(void)
+{
+	int server = open_scene(2), size = -1;
+	struct receipt *r = new_receipt();
+
+	OUTCOME("nothing", ioctl(server, FIONREAD, &size));
+	tell("%d", size);
+	for (int i = 0; i < 6; i++)
+		peer_sends(&peers[i & 1], HEADER + 100 * (size_t)i);
+	for (int i = 0; i < 6; i++) {
+		OUTCOME("ask", ioctl(server, FIONREAD, &size));
+		if (take(r, server, 0) != size)
+			tell("%zd and not %d", r->size, size);
+	}
+	peer_sends(&peers[0], 100);
+	await_input(server);
+	r->capacity = 40;
+	take(r, server, 0);
+	OUTCOME("half read", ioctl(server, FIONREAD, &size));
+	tell("%d", size);
+	OUTCOME("SIOCOUTQ", ioctl(server, TIOCOUTQ, &size));
+	free(r);
+	close_scene(server);
+}
+
+/* ---- R10: what comes next ---- */
+
+static void r10_next(void)
+{
+	int server = open_scene(1);
+
+	set_int(server, SOL_SCTP, SCTP_RECVNXTINFO, 1);
+	for (uint16_t i = 0; i < 4; i++)
+		peer_sends_on(&peers[0], HEADER + 10u * i, i, 40u + i, 0);
+	hear_all("next", server);
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"r01-calls", r01_calls},
 	{"r01-mixed", r01_mixed},
@@ -1414,6 +1493,9 @@ static const struct test tests[] = {
 	{"r07-client", r07_client},
 	{"r07-client-asleep", r07_client_asleep},
 	{"r07-server-asleep", r07_server_asleep},
+	{"r08-vectors", r08_vectors},
+	{"r09-sizes", r09_sizes},
+	{"r10-next", r10_next},
 };
 
 int main(int argc, char **argv)

@@ -1036,6 +1036,127 @@ static void s05_odd(void)
 	close_scene(client);
 }
 
+/* ---- S04: to all ---- */
+
+static void s04_all(void)
+{
+	struct sending s = {.carrier = SNDRCV, .flags = SCTP_SENDALL};
+	int server = open_scene(4);
+
+	for (int i = 0; i < 3; i++) {
+		OUTCOME("to all", send_bytes(server, &s, "012345678901234567890123456789", 30));
+		for (int p = 0; p < 4; p++)
+			peer_hears(&peers[p]);
+	}
+	/* one that has not spoken */
+	connect_peer(new_peer(), server);
+	OUTCOME("to all", send_bytes(server, &s, "012345678901234567890123456789", 30));
+	s.flags = SCTP_SENDALL | SCTP_EOF;
+	OUTCOME("an end to all", send_bytes(server, &s, NULL, 0));
+	for (int p = 0; p < 5; p++) {
+		peer_hears(&peers[p]);
+		peer_hears(&peers[p]);
+	}
+	close_scene(server);
+}
+
+/* ---- S06, S08: a send that blocks ---- */
+
+struct blocked {
+	int fd;
+	sctp_assoc_t id;
+	ssize_t sent;
+	int error;
+};
+
+static void *block(void *argument)
+{
+	static char text[1000];
+	struct blocked *b = argument;
+	struct sending s = {.id = b->id, .carrier = SNDRCV};
+
+	b->sent = send_bytes(b->fd, &s, text, sizeof(text));
+	b->error = errno;
+	return NULL;
+}
+
+static int fill(int fd, sctp_assoc_t id)
+{
+	static char text[1000];
+	struct sending s = {.id = id, .carrier = SNDRCV, .message_flags = MSG_DONTWAIT};
+	int n = 0;
+
+	while (send_bytes(fd, &s, text, sizeof(text)) == (ssize_t)sizeof(text))
+		n++;
+	return n;
+}
+
+static int drain(struct peer *peer, int count)
+{
+	static char text[1000];
+	int n = 0;
+
+	while (n < count && recv(peer->fd, text, sizeof(text), 0) == (ssize_t)sizeof(text))
+		n++;
+	return n;
+}
+
+/* The association that a send is blocked in says something, and so may be peeled off. */
+static void s06_blocked(void)
+{
+	int server = open_scene(2), count;
+	struct blocked b = {.fd = server, .id = peers[0].id};
+	struct receipt *r = new_receipt();
+	pthread_t thread;
+
+	set_int(server, SOL_SOCKET, SO_SNDBUF, 20000);
+	count = fill(server, peers[0].id);
+	if (pthread_create(&thread, NULL, block, &b))
+		die("thread");
+	pause_ms(100);
+	for (int i = 0; i < 3; i++) {
+		peer_sends(&peers[0], 40);
+		if (take(r, server, 0) < 0)
+			die("receive");
+	}
+	tell("all there: %d", drain(&peers[0], count + 1) == count + 1);
+	pthread_join(thread, NULL);
+	tell("%zd, %d SIGPIPEs", b.sent, (int)sigpipes);
+	free(r);
+	close_scene(server);
+}
+
+/* ---- S07: while one sends to all, others come and speak ---- */
+
+static bool enough;
+
+static void *send_to_all(void *argument)
+{
+	struct sending s = {
+		.carrier = SNDRCV, .flags = SCTP_SENDALL, .message_flags = MSG_DONTWAIT};
+
+	while (!__atomic_load_n(&enough, __ATOMIC_ACQUIRE))
+		send_bytes(*(int *)argument, &s, "x", 1);
+	return NULL;
+}
+
+static void s07_all_meanwhile(void)
+{
+	int server = open_scene(2);
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, send_to_all, &server))
+		die("thread");
+	for (int i = 0; i < 12; i++) {
+		connect_peer(new_peer(), server);
+		greet(server, 1);
+	}
+	__atomic_store_n(&enough, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	tell("%d peers", peer_count);
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"s01-calls", s01_calls},
 	{"s01-first", s01_first},
@@ -1059,6 +1180,9 @@ static const struct test tests[] = {
 	{"s03-shutdown-pending", s03_shutdown_pending},
 	{"s05-connect", s05_connect},
 	{"s05-odd", s05_odd},
+	{"s04-all", s04_all},
+	{"s06-blocked", s06_blocked},
+	{"s07-all-meanwhile", s07_all_meanwhile},
 };
 
 int main(int argc, char **argv)

@@ -670,6 +670,61 @@ static void w03_subscribed_churn(void)
 	close_scene(server);
 }
 
+/* ---- W04: writable again ---- */
+
+static void w04_room(void)
+{
+	int server = open_scene(2), n = 0;
+	struct sending s = {.id = peers[0].id, .carrier = SNDRCV, .message_flags = MSG_DONTWAIT};
+	struct pollfd p = {.fd = server, .events = POLLOUT};
+
+	set_int(server, SOL_SOCKET, SO_SNDBUF, 20000);
+	while (send_bytes(server, &s, message_buffer, 1000) == 1000)
+		n++;
+	OUTCOME("full", poll(&p, 1, 100));
+	while (n > 0 && recv(peers[0].fd, message_buffer, 1000, 0) == 1000)
+		n--;
+	OUTCOME("drained", poll(&p, 1, 5000));
+	tell("%s", poll_names(p.revents));
+	OUTCOME("send", send_bytes(server, &s, message_buffer, 1000));
+	close_scene(server);
+}
+
+/* ---- W05: signals ---- */
+
+static volatile sig_atomic_t told, told_fd;
+
+static void take_note(int number, siginfo_t *info, void *unused)
+{
+	(void)number;
+	(void)unused;
+	told++;
+	told_fd = info->si_fd;
+}
+
+static void w05_signals(void)
+{
+	struct sigaction action = {.sa_sigaction = take_note, .sa_flags = SA_SIGINFO | SA_RESTART};
+	int server = open_server();
+
+	sigaction(SIGRTMIN, &action, NULL);
+	fcntl(server, F_SETOWN, getpid());
+	fcntl(server, F_SETSIG, SIGRTMIN);
+	fcntl(server, F_SETFL, O_ASYNC);
+	for (int i = 0; i < 2; i++)
+		connect_peer(new_peer(), server);
+	greet(server, 2);
+	for (int i = 0; i < 4; i++) {
+		told = 0;
+		peer_sends(&peers[i & 1], 50);
+		await_input(server);
+		tell("%s, %s", told > 0 ? "told" : "not told",
+		     told_fd == server ? "its number" : "?");
+		hear("message", server, 0);
+	}
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"w01-states", w01_states},
 	{"w01-ends", w01_ends},
@@ -686,6 +741,8 @@ static const struct test tests[] = {
 	{"w03-quiet-ends", w03_quiet_ends},
 	{"w03-churn", w03_churn},
 	{"w03-subscribed-churn", w03_subscribed_churn},
+	{"w04-room", w04_room},
+	{"w05-signals", w05_signals},
 };
 
 int main(int argc, char **argv)
