@@ -3,6 +3,7 @@
 # make              the shim and its command, in build/
 # make demo         shows what it does, with its own kernel if need be
 # make test         everything that proves it works
+# make conformance  the same under more policies; writes tests/CONFORMANCE.md
 # make mutants      whether the tests notice when the code they test is taken out
 # make real         Debian's programs under the shim again, with 10,000 messages each
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
@@ -115,6 +116,11 @@ test:
 	@tests/setup test
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/run $(FILES)
+
+conformance:
+	@tests/setup test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/conformance
 
 mutants:
 	@tests/setup test

@@ -6,6 +6,9 @@ holds() {
 	[ "$output" -gt 0 ]
 }
 
+# held: D06 from the moment when the socket is sent or received; what was peeled off before stays with the sender
+# held: P01 while another process has the socket; what was peeled off before is shared as it is
+# held: P03 peeled associations end with an exec that takes their socket along; an `error` event says so
 # contract: D06
 @test "a socket that is sent to another process: both receive from all, and peels are held" {
 	contract 0 processes d06-sent

@@ -206,11 +206,11 @@ both() {
 		status=0
 		(
 			if [ ${#isolate[@]} -gt 0 ]; then
-				export SCTPEEL_POLICY=all "${vars[@]}"
+				export SCTPEEL_POLICY="${CONTRACT_POLICY:-all}" "${vars[@]}"
 				exec "${isolate[@]}" "$preload" "$@"
 			fi
 			[ -z "$preload" ] || vars+=("LD_PRELOAD=$preload")
-			export SCTPEEL_POLICY=all "${vars[@]}"
+			export SCTPEEL_POLICY="${CONTRACT_POLICY:-all}" "${vars[@]}"
 			exec "$@"
 		) >"$base.$kind.out" 2>"$base.$kind.err" </dev/null 3>&- || status=$?
 		echo "exit status $status" >>"$base.$kind.err"
