@@ -129,15 +129,20 @@ static int get_int(int fd, int level, int name, int fallback)
 	return libc.getsockopt(fd, level, name, &value, &len) == 0 ? value : fallback;
 }
 
-/* One-to-many: not one-to-one, and not peeled off by the program itself or by others (K4). */
+/* An SCTP socket that is not one-to-one, and not peeled off by the program itself or by others
+ * (K4). */
 static bool is_one_to_many(int fd)
 {
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
 
-	return get_int(fd, SOL_SOCKET, SO_PROTOCOL, -1) == IPPROTO_SCTP &&
-	       get_int(fd, SOL_SOCKET, SO_TYPE, -1) == SOCK_SEQPACKET &&
+	return get_int(fd, SOL_SOCKET, SO_TYPE, -1) == SOCK_SEQPACKET &&
 	       getpeername(fd, (struct sockaddr *)&peer, &len) < 0 && errno == ENOTCONN;
+}
+
+static bool is_unix(int fd)
+{
+	return get_int(fd, SOL_SOCKET, SO_DOMAIN, -1) == AF_UNIX;
 }
 
 /* What the program has already set on a socket whose birth we did not see. */
@@ -218,14 +223,14 @@ static void adopt(int fd, bool born)
 	errno = kept;
 }
 
-void endpoint_opened(int fd, int type, int protocol)
+void endpoint_opened(int fd, int domain, int type, int protocol)
 {
 	if (settings_get()->mode == MODE_OFF)
 		return;
 	type &= ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (type != SOCK_SEQPACKET || (protocol != IPPROTO_SCTP && protocol != 0) ||
 	    get_int(fd, SOL_SOCKET, SO_PROTOCOL, -1) != IPPROTO_SCTP) {
-		fdtable_set(fd, FD_FOREIGN);
+		fdtable_set(fd, domain == AF_UNIX ? FD_UNIX : FD_FOREIGN);
 		return;
 	}
 	adopt(fd, true);
@@ -240,10 +245,12 @@ static void probe_number(int fd)
 	if (settings_get()->mode == MODE_OFF || !lock_take(&probe_lock))
 		return;
 	if (fdtable_get(fd) == FD_UNKNOWN && libc.fcntl(fd, F_GETFD) >= 0) {
-		if (is_one_to_many(fd))
+		int protocol = get_int(fd, SOL_SOCKET, SO_PROTOCOL, -1);
+
+		if (protocol == IPPROTO_SCTP && is_one_to_many(fd))
 			adopt(fd, false);
 		else
-			fdtable_set(fd, FD_FOREIGN);
+			fdtable_set(fd, protocol == 0 && is_unix(fd) ? FD_UNIX : FD_FOREIGN);
 	}
 	lock_release(&probe_lock);
 	errno = kept;
@@ -342,9 +349,9 @@ int endpoint_close(int fd)
 	uintptr_t word = fdtable_get(fd);
 	int ret, kept;
 
-	if (word <= FD_FOREIGN) {
+	if (word < FD_BUSY) {
 		/* a plain descriptor: forget it first, the number may be another's any moment */
-		if (word == FD_FOREIGN)
+		if (word != FD_UNKNOWN)
 			fdtable_set(fd, FD_UNKNOWN);
 		return libc.close(fd);
 	}

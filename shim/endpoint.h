@@ -106,7 +106,7 @@ static inline void endpoint_leave(struct endpoint **endpoint)
 		endpoint_enter_slow(&(fd), false)
 
 /* A socket() of the program: takes note of it, an endpoint or not. */
-void endpoint_opened(int fd, int type, int protocol);
+void endpoint_opened(int fd, int domain, int type, int protocol);
 /* `to` is a new number of the same description as `fd` (dup and kin). */
 void endpoint_duplicated(struct endpoint *endpoint, int to);
 /* Closes fd, whatever it is, as libc's close does. */

@@ -19,7 +19,8 @@
 enum fd_kind {
 	FD_UNKNOWN = 0,
 	FD_FOREIGN = 1, /* not ours: pass through */
-	FD_BUSY = 2,	/* being closed: its number may be another's any moment */
+	FD_UNIX = 2,	/* not ours, but descriptors may come and go by it (SCM_RIGHTS) */
+	FD_BUSY = 3,	/* being closed: its number may be another's any moment */
 	FD_ENDPOINT = 4,
 	FD_HIDDEN = 5, /* ours, the program must not see it; points to where its number is kept */
 	FD_SET = 6,    /* an epoll set with endpoints in it */
@@ -43,6 +44,12 @@ static inline enum fd_kind fd_kind(uintptr_t word)
 static inline void *fd_object(uintptr_t word)
 {
 	return (void *)(word & ~FD_KIND_MASK);
+}
+
+/* What a plain descriptor's copy, or what is accepted by it, is; unknown if it is not plain. */
+static inline uintptr_t fd_plain(uintptr_t word)
+{
+	return word < FD_BUSY ? word : FD_UNKNOWN;
 }
 
 /* Publishes a word; numbers beyond the table are left alone. Returns what stood there. */

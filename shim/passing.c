@@ -49,7 +49,7 @@ void passing_sent(const struct msghdr *msg)
 static void received(int fd)
 {
 	/* a number that was closed behind our back may be known as another's still */
-	if (fdtable_get(fd) == FD_FOREIGN)
+	if (fd_plain(fdtable_get(fd)) != FD_UNKNOWN)
 		fdtable_set(fd, FD_UNKNOWN);
 
 	ENTER(endpoint, fd);

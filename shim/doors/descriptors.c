@@ -11,28 +11,28 @@
 
 /* ------------------------------------------------------------------ new numbers */
 
-static int opened(int fd, int type, int protocol)
+static int opened(int fd, int domain, int type, int protocol)
 {
 	if (fd >= 0)
-		endpoint_opened(fd, type, protocol);
+		endpoint_opened(fd, domain, type, protocol);
 	return fd;
 }
 
 int socket(int domain, int type, int protocol)
 {
-	return opened(libc.socket(domain, type, protocol), type, protocol);
+	return opened(libc.socket(domain, type, protocol), domain, type, protocol);
 }
 
 int __socket(int domain, int type, int protocol)
 {
-	return opened(libc.__socket(domain, type, protocol), type, protocol);
+	return opened(libc.__socket(domain, type, protocol), domain, type, protocol);
 }
 
-/* Never one-to-many sockets: said here, they need not be asked about later. */
-static int foreign(int fd)
+/* Never a one-to-many socket: said here, it need not be asked about later. */
+static int plain(int fd, uintptr_t word)
 {
 	if (fd >= 0)
-		fdtable_set(fd, FD_FOREIGN);
+		fdtable_set(fd, word);
 	return fd;
 }
 
@@ -41,8 +41,8 @@ int socketpair(int domain, int type, int protocol, int fds[2])
 	int ret = libc.socketpair(domain, type, protocol, fds);
 
 	if (ret == 0) {
-		foreign(fds[0]);
-		foreign(fds[1]);
+		plain(fds[0], domain == AF_UNIX ? FD_UNIX : FD_FOREIGN);
+		plain(fds[1], domain == AF_UNIX ? FD_UNIX : FD_FOREIGN);
 	}
 	return ret;
 }
@@ -54,12 +54,16 @@ static int visible(int fd)
 
 int accept(int fd, struct sockaddr *restrict addr, socklen_t *restrict len)
 {
-	return foreign(libc.accept(visible(fd), addr, len));
+	uintptr_t word = fdtable_get(fd);
+
+	return plain(libc.accept(visible(fd), addr, len), fd_plain(word));
 }
 
 int accept4(int fd, struct sockaddr *restrict addr, socklen_t *restrict len, int flags)
 {
-	return foreign(libc.accept4(visible(fd), addr, len, flags));
+	uintptr_t word = fdtable_get(fd);
+
+	return plain(libc.accept4(visible(fd), addr, len, flags), fd_plain(word));
 }
 
 /* ------------------------------------------------------------------ copies */
@@ -71,7 +75,7 @@ static uintptr_t word_of_copy(struct endpoint *endpoint, uintptr_t word)
 		__atomic_add_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL);
 		return fd_word(FD_ENDPOINT, endpoint);
 	}
-	return word == FD_FOREIGN ? FD_FOREIGN : FD_UNKNOWN;
+	return fd_plain(word);
 }
 
 static int copied(struct endpoint *endpoint, uintptr_t word, int to)
@@ -174,7 +178,7 @@ static void close_ours(unsigned int first, unsigned int last)
 	for (; first <= last && first < end; first++) {
 		uintptr_t word = fdtable_get((int)first);
 
-		if (word == FD_FOREIGN)
+		if (word == FD_FOREIGN || word == FD_UNIX)
 			fdtable_set((int)first, FD_UNKNOWN);
 		else if (word > FD_BUSY)
 			endpoint_close((int)first);

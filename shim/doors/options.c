@@ -120,7 +120,7 @@ static int duplicated(struct endpoint *endpoint, uintptr_t word, int to)
 	else if (fd_kind(word) == FD_SET)
 		epollset_duplicated(fd_object(word), to);
 	else
-		fdtable_set(to, word == FD_FOREIGN ? FD_FOREIGN : FD_UNKNOWN);
+		fdtable_set(to, fd_plain(word));
 	return to;
 }
 

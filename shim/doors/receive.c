@@ -48,8 +48,8 @@ static ssize_t receive_name(struct endpoint *endpoint, int fd, void *buf, size_t
 	return ret;
 }
 
-/* A descriptor that comes along may be an endpoint. */
-static ssize_t foreign_recvmsg(int fd, struct msghdr *msg, int flags)
+/* Over AF_UNIX: a descriptor that comes along may be an endpoint. */
+static ssize_t plain_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t ret = libc.recvmsg(fd, msg, flags);
 
@@ -63,12 +63,12 @@ static __attribute__((noinline)) ssize_t our_recvmsg(int fd, struct msghdr *msg,
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(msg) ? fanin_receive(endpoint, fd, msg, flags)
-					 : foreign_recvmsg(fd, msg, flags);
+					 : plain_recvmsg(fd, msg, flags);
 }
 
 ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	return endpoint_foreign(fd) ? foreign_recvmsg(fd, msg, flags) : our_recvmsg(fd, msg, flags);
+	return endpoint_foreign(fd) ? libc.recvmsg(fd, msg, flags) : our_recvmsg(fd, msg, flags);
 }
 
 /* net/socket.c:do_recvmmsg: blocks for the first or for all, the time-out is looked at in between.
@@ -107,8 +107,8 @@ static int receive_many(struct endpoint *endpoint, int fd, struct mmsghdr *vec, 
 	return n > 0 || vlen == 0 ? (int)n : -1;
 }
 
-static int foreign_recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags,
-			    struct timespec *timeout)
+static int plain_recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags,
+			  struct timespec *timeout)
 {
 	int ret = libc.recvmmsg(fd, vec, vlen, flags, timeout);
 
@@ -121,11 +121,11 @@ static int foreign_recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int 
 int recvmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags, struct timespec *timeout)
 {
 	if (endpoint_foreign(fd))
-		return foreign_recvmmsg(fd, vec, vlen, flags, timeout);
+		return libc.recvmmsg(fd, vec, vlen, flags, timeout);
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(vec) ? receive_many(endpoint, fd, vec, vlen, flags, timeout)
-					 : foreign_recvmmsg(fd, vec, vlen, flags, timeout);
+					 : plain_recvmmsg(fd, vec, vlen, flags, timeout);
 }
 
 ssize_t recvfrom(int fd, void *restrict buf, size_t len, int flags, struct sockaddr *restrict addr,

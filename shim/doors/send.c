@@ -21,8 +21,8 @@ static ssize_t send_vector(struct endpoint *endpoint, int fd, const struct iovec
 	return routing_send(endpoint, fd, &msg, flags);
 }
 
-/* A descriptor that goes along may be an endpoint. */
-static ssize_t foreign_sendmsg(int fd, const struct msghdr *msg, int flags)
+/* Over AF_UNIX: a descriptor that goes along may be an endpoint. */
+static ssize_t plain_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	ssize_t ret = libc.sendmsg(fd, msg, flags);
 
@@ -36,12 +36,12 @@ static __attribute__((noinline)) ssize_t our_sendmsg(int fd, const struct msghdr
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(msg) ? routing_send(endpoint, fd, msg, flags)
-					 : foreign_sendmsg(fd, msg, flags);
+					 : plain_sendmsg(fd, msg, flags);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	return endpoint_foreign(fd) ? foreign_sendmsg(fd, msg, flags) : our_sendmsg(fd, msg, flags);
+	return endpoint_foreign(fd) ? libc.sendmsg(fd, msg, flags) : our_sendmsg(fd, msg, flags);
 }
 
 /* net/socket.c:__sys_sendmmsg: an error after the first is told by the next call. */
@@ -60,7 +60,7 @@ static int send_many(struct endpoint *endpoint, int fd, struct mmsghdr *vec, uns
 	return n > 0 || sent >= 0 ? (int)n : -1;
 }
 
-static int foreign_sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
+static int plain_sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
 {
 	int ret = libc.sendmmsg(fd, vec, vlen, flags);
 
@@ -75,12 +75,12 @@ static int our_sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flag
 	ENTER(endpoint, fd);
 
 	return endpoint && !nowhere(vec) ? send_many(endpoint, fd, vec, vlen, flags)
-					 : foreign_sendmmsg(fd, vec, vlen, flags);
+					 : plain_sendmmsg(fd, vec, vlen, flags);
 }
 
 int sendmmsg(int fd, struct mmsghdr *vec, unsigned int vlen, int flags)
 {
-	return endpoint_foreign(fd) ? foreign_sendmmsg(fd, vec, vlen, flags)
+	return endpoint_foreign(fd) ? libc.sendmmsg(fd, vec, vlen, flags)
 				    : our_sendmmsg(fd, vec, vlen, flags);
 }
 
