@@ -52,6 +52,9 @@ VERSION := $(shell sed -n 's/^\#define SCTPEEL_VERSION "\(.*\)"/\1/p' shim/setti
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/programs/*.c tests/bench/*.c))
 PURE_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c tests/unit/*.c))
+# What tools/ stands on too.
+TOOL_PROGRAMS := $(BUILD)/fuzz/trace_fuzz
+TOOL_LIBS := -lelf -ljansson -lm -lncursesw -ltinfo
 CLASSES := $(if $(JAVAC),$(patsubst tests/%.java,$(BUILD)/%.class,$(wildcard tests/programs/*.java)))
 BEAMS := $(if $(ERLC),$(patsubst tests/%.erl,$(BUILD)/%.beam,$(wildcard tests/programs/*.erl)))
 SHELL_FILES = $(shell { grep -rlIE '^\#!.*[/ ](ba|da)?sh' tests tools .ci; \
@@ -74,7 +77,7 @@ $(BUILD)/libsctpeel.map: shim/exports.map.in shim/calls.def
 	$(call quiet,GEN)$(CC) -E -P -undef -x c -Ishim $< -o $@
 
 $(BUILD)/sctpeel: $(call obj,$(TOOL_SRC)) $(BUILD)/libpure.a
-	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lelf -ljansson -lm -lncursesw -ltinfo
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
 
 $(BUILD)/libpure.a: $(call obj,$(PURE))
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^
@@ -100,7 +103,11 @@ $(PROGRAMS): $(BUILD)/%: tests/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lsctp -lpthread -lm
 
-$(PURE_PROGRAMS): $(BUILD)/%: tests/%.c $(BUILD)/libpure.a
+$(TOOL_PROGRAMS): $(BUILD)/%: tests/%.c $(filter-out %/sctpeel.o,$(call obj,$(TOOL_SRC))) $(BUILD)/libpure.a
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+$(filter-out $(TOOL_PROGRAMS),$(PURE_PROGRAMS)): $(BUILD)/%: tests/%.c $(BUILD)/libpure.a
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libpure.a -lm
 

@@ -31,6 +31,11 @@ verdict() {
 	refute_output --partial $'\e'
 }
 
+@test "the fuzzer's seeds" {
+	run -0 --separate-stderr "$BUILD/fuzz/trace_fuzz" "$TESTS"/fuzz/trace/*
+	[ "${stderr##*$'\n'}" = '2 inputs' ]
+}
+
 @test "JSON and CSV have every association, and the sums are right" {
 	requires jq
 	"$MAKER" 200 20000 >trace

@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <netinet/sctp.h>
 #include <poll.h>
@@ -59,6 +60,7 @@ static struct {
 	size_t size, small;
 	int64_t interval, warm_up, duration, grace; /* ns */
 	bool printed, verbose;
+	pid_t server; /* 0: not ours to end */
 } set = {
 	.flooders = 1,
 	.sporadic = 20,
@@ -88,7 +90,8 @@ static const char usage[] =
 	"  -t MS         measure so long (2000)\n"
 	"  -g MS         then flood on for so long and wait for sporadic answers (100)\n"
 	"  -p            the server prints what it receives: its output is on standard input\n"
-	"  -v            also a line for each 250 ms, on standard error\n";
+	"  -v            also a line for each 250 ms, on standard error\n"
+	"  -k PID        then end that process, the server, while its peers are still there\n";
 
 __attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
 {
@@ -397,7 +400,7 @@ static void parse(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "F:a:f:n:s:i:b:t:g:pv")) >= 0) {
+	while ((c = getopt(argc, argv, "F:a:f:n:s:i:b:t:g:pvk:")) >= 0) {
 		switch (c) {
 		case 'F':
 			set.flooders = (unsigned)number(optarg, 0, MAX_FLOODERS);
@@ -431,6 +434,9 @@ static void parse(int argc, char **argv)
 			break;
 		case 'v':
 			set.verbose = true;
+			break;
+		case 'k':
+			set.server = (pid_t)number(optarg, 2, INT_MAX);
 			break;
 		default:
 			fputs(usage, stderr);
@@ -471,12 +477,13 @@ int main(int argc, char **argv)
 	}
 	usleep(100000);
 	measure();
-	for (unsigned i = 0; i < set.flooders; i++) {
-		int status;
-
-		if (waitpid(children[i], &status, WNOHANG))
+	for (unsigned i = 0; i < set.flooders; i++)
+		if (waitpid(children[i], NULL, WNOHANG))
 			die("flooder %u ended early", i);
+	/* some servers end by themselves when a peer goes while they send to it */
+	if (set.server && kill(set.server, SIGKILL))
+		die("the server has ended before its peers");
+	for (unsigned i = 0; i < set.flooders; i++)
 		kill(children[i], SIGKILL);
-	}
 	return 0;
 }
