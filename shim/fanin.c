@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "events/events.h"
-#include "options.h"
 #include "peel.h"
+#include "sleep.h"
 #include "source_queue.h"
 #include "telling.h"
 
@@ -31,15 +31,6 @@ static bool reads_nothing(const struct msghdr *msg)
 	return true;
 }
 
-/* Where nothing is ever peeled off the kernel may do the waiting, in its own way. */
-static bool may_block_in_kernel(const struct endpoint *endpoint)
-{
-	const struct settings *settings = settings_get();
-
-	return endpoint->associations.peeled == 0 &&
-	       (settings->mode != MODE_ENFORCE || policy_never_peels(settings->policy));
-}
-
 /* Receives into a control buffer of ours; `outer` gets its fields only if something came. */
 static void receive_from(struct endpoint *endpoint, struct attempt *attempt, struct msghdr *outer,
 			 int flags)
@@ -55,8 +46,6 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 		.msg_controllen = sizeof(control),
 	};
 
-	if (!may_block_in_kernel(endpoint))
-		flags |= MSG_DONTWAIT;
 	attempt->n = libc.recvmsg(attempt->fd, &inner, flags);
 	attempt->error = attempt->n < 0 ? errno : 0;
 	if (attempt->n < 0)
@@ -360,7 +349,10 @@ static ssize_t receive_nested(struct endpoint *endpoint, int fd, struct msghdr *
 	return attempt.n;
 }
 
-/* Receives what there is now; -1 with EAGAIN when there is nothing. */
+/*
+ * Receives what there is now; -1 with EAGAIN when there is nothing. Without MSG_DONTWAIT in `flags`
+ * the kernel does the waiting, on the original alone.
+ */
 static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
 {
 	struct attempt attempt;
@@ -389,6 +381,8 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 		lock_release(&endpoint->lock);
 		*msg = asked;
 		receive_from(endpoint, &attempt, msg, flags);
+		if (!(flags & MSG_DONTWAIT))
+			now = now_ns();
 		(void)lock_take(&endpoint->lock);
 		outcome = attempt.n >= 0 ? settle_success(endpoint, &attempt, &asked, flags, now)
 					 : settle_failure(endpoint, &attempt);
@@ -404,100 +398,6 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 	return attempt.n;
 }
 
-/*
- * poll never restarts after a handler, a blocking receive does under SA_RESTART. Which signal it
- * was cannot be seen; the answer is sure when all handlers agree, and EINTR when they do not.
- */
-static bool handlers_restart(void)
-{
-	for (int number = 1; number < NSIG; number++) {
-		struct sigaction action;
-
-		if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL &&
-		    action.sa_handler != SIG_IGN && !(action.sa_flags & SA_RESTART))
-			return false;
-	}
-	return true;
-}
-
-/* net/sctp/socket.c:sctp_wait_for_packet: a socket with no association that does not listen. */
-static bool not_connected(struct endpoint *endpoint, int fd)
-{
-	uint32_t count = 0;
-	socklen_t len = sizeof(count);
-
-	return !endpoint->listening &&
-	       options_get(endpoint, fd, SOL_SCTP, SCTP_GET_ASSOC_NUMBER, &count, &len) == 0 &&
-	       count == 0;
-}
-
-/* What to wait on: the source that the next receive is bound to, else all of them. */
-static int waits_on(struct endpoint *endpoint, int fd)
-{
-	int ret = endpoint->hub >= 0 ? endpoint->hub : fd;
-
-	if (!lock_take(&endpoint->lock))
-		return ret;
-	if (endpoint->bound)
-		ret = endpoint->bound->fd >= 0 ? endpoint->bound->fd : fd;
-	lock_release(&endpoint->lock);
-	return ret;
-}
-
-static void leave_original(uint32_t **blocked)
-{
-	if (*blocked)
-		__atomic_sub_fetch(*blocked, 1, __ATOMIC_RELEASE);
-}
-
-/* 0: something may be there; -1 with errno: as the program's receive ends. */
-static int wait_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
-{
-	uint32_t *blocked __attribute__((cleanup(leave_original))) = NULL;
-	uint64_t timeout = endpoint->rcvtimeo_ns;
-	struct timespec left;
-	struct pollfd wait;
-	int ret;
-
-	events_tend_now();
-	if (timeout) {
-		uint64_t now = now_ns();
-
-		if (*deadline == 0)
-			*deadline = now + timeout;
-		left.tv_sec = (time_t)((*deadline - now) / 1000000000u);
-		left.tv_nsec = (long)((*deadline - now) % 1000000000u);
-		if (now >= *deadline)
-			left = (struct timespec){0, 0};
-	}
-	if (fanin_hub(endpoint, fd) < 0) {
-		/* no hub would wake this thread: peel.c holds while it waits */
-		blocked = &endpoint->blocked_in_original;
-		__atomic_add_fetch(blocked, 1, __ATOMIC_ACQUIRE);
-	}
-	wait = (struct pollfd){.fd = waits_on(endpoint, fd), .events = POLLIN};
-	ret = libc.ppoll(&wait, 1, timeout ? &left : NULL, NULL);
-	if (ret < 0 && errno == EINTR && !timeout && handlers_restart())
-		return 0;
-	if (ret == 0)
-		errno = EAGAIN;
-	return ret > 0 ? 0 : -1;
-}
-
-/*
- * A receive that may sleep on the hub does so before it looks: a system call less for each message
- * of a peer that waits for its answer. -1: interrupted.
- */
-static int sleep_first(struct endpoint *endpoint)
-{
-	if (endpoint->hub < 0 || !endpoint->listening || endpoint->rcvtimeo_ns)
-		return 0;
-	if (queue_sleep(endpoint) != -EINTR || handlers_restart())
-		return 0;
-	errno = EINTR;
-	return -1;
-}
-
 ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
 {
 	bool sleeps = !(flags & MSG_DONTWAIT) && !endpoint->nonblock;
@@ -506,24 +406,26 @@ ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int
 
 	if (flags & MSG_ERRQUEUE)
 		return libc.recvmsg(fd, msg, flags);
+	if (sleep_in_kernel(endpoint))
+		return receive_now(endpoint, fd, msg, flags);
 	for (;;) {
 		ssize_t n;
 
 		if (sleeps && sleep_first(endpoint) < 0)
 			return -1;
-		n = receive_now(endpoint, fd, msg, flags);
+		n = receive_now(endpoint, fd, msg, flags | MSG_DONTWAIT);
 		if (n >= 0 || errno != EAGAIN)
 			return n;
 		if (!sleeps) {
 			errno = EAGAIN;
 			return -1;
 		}
-		if (!asleep && not_connected(endpoint, fd)) {
+		if (!asleep && sleep_has_no_end(endpoint, fd)) {
 			errno = ENOTCONN;
 			return -1;
 		}
 		asleep = true;
-		if (wait_for_source(endpoint, fd, &deadline) < 0)
+		if (sleep_for_source(endpoint, fd, &deadline) < 0)
 			return -1;
 	}
 }

@@ -191,6 +191,12 @@ load contract
 }
 
 # contract: R07
+@test "the same timeouts where nothing is ever peeled off" {
+	contract 0 receive r07-timeout SCTPEEL_POLICY=none
+	contract 0 receive r07-timeout SCTPEEL_MODE=observe
+}
+
+# contract: R07
 @test "sockets with nothing behind them: ENOTCONN, EAGAIN or sleep" {
 	contract 0 receive r07-nobody
 }

@@ -729,6 +729,20 @@ static void *opens_and_closes(void *unused)
 	return unused;
 }
 
+/* A server that may have 100 numbers; its peers are another process's. */
+static int open_server_with_few_numbers(int count)
+{
+	struct rlimit limit = {100, 100};
+
+	for (int p = 0; p < count; p++)
+		new_peer()->obeys = true;
+	start_companion();
+	for (int p = 0; p < count; p++)
+		close_peer(&peers[p]);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return open_server();
+}
+
 /*
  * So many peers with so few numbers, while the program, or a thread of it, uses up all that there
  * are: no association may suffer.
@@ -736,19 +750,12 @@ static void *opens_and_closes(void *unused)
 static void few_numbers(bool thread)
 {
 	const int count = 45;
-	struct rlimit limit = {100, 100};
 	int server, files[200], n = 0, wrong = 0;
 	struct receipt *r = new_receipt();
 	pthread_t opener;
 
 	stop_opening = false;
-	for (int p = 0; p < count; p++)
-		new_peer()->obeys = true;
-	start_companion();
-	for (int p = 0; p < count; p++)
-		close_peer(&peers[p]);
-	setrlimit(RLIMIT_NOFILE, &limit);
-	server = open_server();
+	server = open_server_with_few_numbers(count);
 	if (thread)
 		pthread_create(&opener, NULL, opens_and_closes, NULL);
 	for (int p = 0; p < count; p++) {
@@ -800,17 +807,10 @@ static void d07_thread(void)
 static void d07_all_taken(void)
 {
 	const int count = 8;
-	struct rlimit limit = {100, 100};
 	struct receipt *r = new_receipt();
 	int server, files[200], n = 0, wrong = 0;
 
-	for (int p = 0; p < count; p++)
-		new_peer()->obeys = true;
-	start_companion();
-	for (int p = 0; p < count; p++)
-		close_peer(&peers[p]);
-	setrlimit(RLIMIT_NOFILE, &limit);
-	server = open_server();
+	server = open_server_with_few_numbers(count);
 	for (int p = 0; p < count; p++) {
 		if (p == count / 2)
 			n = files_to_the_limit(files, 200);

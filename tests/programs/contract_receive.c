@@ -1275,9 +1275,11 @@ static void r07_timeout(void)
 		tell("%s: %s", calls[i].name, how_long(now() - began));
 	}
 	timed_hear("MSG_DONTWAIT", server, MSG_DONTWAIT);
-	sends_later(&peers[0], 90);
+	/* twice that is late */
+	set_timeout(server, SO_RCVTIMEO, 900);
+	sends_later(&peers[0], 150);
 	timed_hear("before the timeout", server, 0);
-	sends_later(&peers[2], 50);
+	sends_later(&peers[2], 150);
 	timed_hear("newcomer", server, 0);
 	timed_hear("again nothing", server, 0);
 	fcntl(server, F_SETFL, O_NONBLOCK);
