@@ -112,7 +112,7 @@ allowed() {
 		policy/explain.o fputc: only the command explains rules
 		policy/explain.o fwrite: only the command explains rules
 		policy/explain.o fprintf: only the command explains rules
-		fanin.o sigaction: asks what the handlers are, sets none
+		sleep.o sigaction: asks what the handlers are, sets none
 		events/outlet.o pthread_sigmask: SIGPIPE and SIGXFSZ of a sink are not the program's
 		events/outlet.o sigtimedwait: likewise
 		events/events.o pthread_setcancelstate: a cancelled thread leaves no event half written
