@@ -9,6 +9,7 @@
 
 #include "epollset.h"
 #include "events/events.h"
+#include "exclusion.h"
 #include "hidden.h"
 #include "inheritance.h"
 #include "peel.h"
@@ -320,7 +321,10 @@ uintptr_t endpoint_closing(int fd)
 
 	if (fd_kind(word) == FD_HIDDEN || word == FD_BUSY || !endpoint_own_process())
 		return FD_BUSY;
-	return fdtable_set(fd, FD_BUSY);
+	word = fdtable_set(fd, FD_BUSY);
+	if (fd_kind(word) == FD_ENDPOINT)
+		peel_let_end(fd_object(word));
+	return word;
 }
 
 void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes)

@@ -97,6 +97,12 @@ static inline void endpoint_leave(struct endpoint **endpoint)
 		endpoint_leave_slow(*endpoint);
 }
 
+/* Is the number still this endpoint's? Another thread may close it at any moment. */
+static inline bool endpoint_has(const struct endpoint *endpoint, int fd)
+{
+	return fdtable_get(fd) == fd_word(FD_ENDPOINT, endpoint);
+}
+
 /* Pins the endpoint of `fd` for the rest of the block; unwound on cancellation too. */
 #define ENTER(endpoint, fd)                                                  \
 	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) = \

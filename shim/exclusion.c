@@ -11,7 +11,7 @@ static void wait_for_peel(struct endpoint *endpoint, uint32_t sequence)
 	errno = kept;
 }
 
-bool peel_begin(struct endpoint *endpoint)
+bool peel_begin(struct endpoint *endpoint, int fd)
 {
 	bool ret;
 
@@ -20,9 +20,14 @@ bool peel_begin(struct endpoint *endpoint)
 	ret = (endpoint->peeling & 1) == 0 && endpoint->exclusives == 0;
 	if (ret) {
 		endpoint->peeler = lock_self();
-		__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_SEQ_CST);
 	}
 	lock_release(&endpoint->lock);
+	/* who closes looks the other way round: number first, then peel */
+	if (ret && !endpoint_has(endpoint, fd)) {
+		peel_done(endpoint);
+		return false;
+	}
 	return ret;
 }
 
@@ -41,6 +46,11 @@ bool peel_settled(struct endpoint *endpoint, uint32_t sequence)
 	while (((seen = peel_sequence(endpoint)) & 1) && endpoint->peeler != lock_self())
 		wait_for_peel(endpoint, seen);
 	return seen != sequence;
+}
+
+void peel_let_end(struct endpoint *endpoint)
+{
+	(void)peel_settled(endpoint, 0);
 }
 
 void peel_exclude(struct endpoint *endpoint)

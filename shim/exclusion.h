@@ -11,8 +11,11 @@
 
 #include "endpoint.h"
 
-/* False: a peel is under way, or calls that it must not meet. Else peel_done must follow. */
-bool peel_begin(struct endpoint *endpoint);
+/*
+ * False: a peel is under way, or calls that it must not meet, or `fd` is the endpoint's no more.
+ * Else peel_done must follow, and `fd` is not closed before.
+ */
+bool peel_begin(struct endpoint *endpoint, int fd);
 void peel_done(struct endpoint *endpoint);
 
 /* Waits while a peel is under way, then keeps others off until peel_admit. */
@@ -24,6 +27,8 @@ static inline uint32_t peel_sequence(const struct endpoint *endpoint)
 {
 	return __atomic_load_n(&endpoint->peeling, __ATOMIC_ACQUIRE);
 }
+/* For who has marked a number busy and will close it: lets the peel end that may be using it. */
+void peel_let_end(struct endpoint *endpoint);
 /* Waits for the end of a peel that another thread is at. True: there was one since `sequence`. */
 bool peel_settled(struct endpoint *endpoint, uint32_t sequence);
 

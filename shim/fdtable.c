@@ -17,7 +17,7 @@ uintptr_t fdtable_set(int fd, uintptr_t word)
 	while (fd >= seen && !__atomic_compare_exchange_n(&end, &seen, fd + 1, true,
 							  __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
-	return __atomic_exchange_n(&fdtable[fd], word, __ATOMIC_ACQ_REL);
+	return __atomic_exchange_n(&fdtable[fd], word, __ATOMIC_SEQ_CST);
 }
 
 int fdtable_end(void)

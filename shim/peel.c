@@ -272,7 +272,7 @@ static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judge
 	*peeled = (struct peeled){.fd = -1};
 	if (fanin_hub(endpoint, fd) < 0) {
 		peeled->error = ENOMEM;
-	} else if (!peel_begin(endpoint)) {
+	} else if (!peel_begin(endpoint, fd)) {
 		peeled->error = EBUSY;
 	} else {
 		move_association(endpoint, fd, judgement, peeled);

@@ -111,6 +111,9 @@ int fanin_hub(struct endpoint *endpoint, int fd)
 	if (endpoint->hub < 0) {
 		hub = libc.epoll_create1(EPOLL_CLOEXEC);
 		ret = hub < 0 ? -errno : hub_watch(hub, fd, EPOLLIN, &endpoint->original);
+		/* closed meanwhile: the hub would be nobody's, or watch what has the number now */
+		if (ret == 0 && !endpoint_has(endpoint, fd))
+			ret = -EBADF;
 		if (ret == 0)
 			hidden_adopt(hub, &endpoint->hub);
 		else if (hub >= 0)

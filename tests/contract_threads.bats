@@ -16,6 +16,15 @@ load contract
 	contract 4 threads t02-close
 }
 
+# contract: T02 N03
+@test "a number is closed while what came on it is peeled off" {
+	requires plain
+	# shellcheck disable=SC2034  # for helper.bash
+	local PRELOAD=$SHIM:$BATS_TEST_TMPDIR/slow_peel.so
+	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/slow_peel.so" "$TESTS/preloads/slow_peel.c"
+	contract 2 threads t02-peel
+}
+
 # contract: T02
 @test "sockets come and go while three threads use them" {
 	contract 5 threads t02-churn

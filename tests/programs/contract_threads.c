@@ -256,6 +256,53 @@ static void t02_close(void)
 	}
 }
 
+static int open_numbers(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (folder && readdir(folder))
+		n++;
+	closedir(folder);
+	return n;
+}
+
+static void *receive_once(void *unused)
+{
+	struct receipt *r = new_receipt();
+
+	(void)unused;
+	if (take(r, server, 0) >= 0)
+		count_message(r);
+	free(r);
+	return NULL;
+}
+
+/* The number is closed, and is another socket's, while what came on it is being dealt with. */
+static void t02_peel(void)
+{
+	int before = open_numbers();
+	pthread_t thread;
+
+	server = open_server();
+	connect_peer(new_peer(), server);
+	if (pthread_create(&thread, NULL, receive_once, NULL))
+		die("thread");
+	pause_ms(50);
+	everybody_sends(0, 1, 1);
+	pause_ms(150);
+	OUTCOME("close", close(server));
+	OUTCOME("the number is free", open_server() == server);
+	pthread_join(thread, NULL);
+	tell_counts();
+	peer_hears(&peers[0]);
+	connect_peer(new_peer(), server);
+	greet(server, 1);
+	close_scene(server);
+	pause_ms(50);
+	tell("%d descriptors more", open_numbers() - before);
+}
+
 /* Sockets come and go under numbers that others are using. */
 static void *use_any(void *unused)
 {
@@ -468,17 +515,6 @@ static void *cancelled_in(void *call)
 	return NULL;
 }
 
-static int open_numbers(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	int n = 0;
-
-	while (folder && readdir(folder))
-		n++;
-	closedir(folder);
-	return n;
-}
-
 static void t05_cancel(void)
 {
 	struct epoll_event event = {.events = EPOLLIN};
@@ -555,9 +591,10 @@ static void t06_fork(void)
 }
 
 static const struct test tests[] = {
-	{"t01-serve", t01_serve},	{"t01-send", t01_send},	      {"t02-close", t02_close},
-	{"t02-churn", t02_churn},	{"t03-receive", t03_receive}, {"t03-send", t03_send},
-	{"t04-handlers", t04_handlers}, {"t05-cancel", t05_cancel},   {"t06-fork", t06_fork},
+	{"t01-serve", t01_serve}, {"t01-send", t01_send},	  {"t02-close", t02_close},
+	{"t02-peel", t02_peel},	  {"t02-churn", t02_churn},	  {"t03-receive", t03_receive},
+	{"t03-send", t03_send},	  {"t04-handlers", t04_handlers}, {"t05-cancel", t05_cancel},
+	{"t06-fork", t06_fork},
 };
 
 int main(int argc, char **argv)
