@@ -113,7 +113,7 @@ compile() {
 @test "variables: none, good, wrong, unknown" {
 	made_up
 	run -0 doctor
-	assert_finding '  ok    no SCTPEEL_ variable is set; the policy is: volume: peel if msgs >= 8 or bytes >= 8K'
+	assert_finding '  ok    no SCTPEEL_ variable is set; the policy is: volume: peel if assocs > 1 and msgs >= 2'
 	SCTPEEL_POLICY=$'keep if msgs < 3\npeel' SCTPEEL_MAX=7 SCTPEEL_FOLLOW=no SCTPEEL_ON_ERROR=abort run -0 doctor
 	assert_finding '  ok    SCTPEEL_POLICY=keep if msgs < 3' peel
 	assert_finding '  ok    SCTPEEL_MAX=7'

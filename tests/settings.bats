@@ -22,7 +22,7 @@ resolved() {
 @test "defaults are those of the manual" {
 	run jq -S -c . <<<"$("$DRIVER" settings)"
 	assert_output "$(jq -S -c . <<-'JSON'
-		{"SCTPEEL_POLICY":"volume: peel if msgs >= 8 or bytes >= 8K","SCTPEEL_MODE":"enforce",
+		{"SCTPEEL_POLICY":"volume: peel if assocs > 1 and msgs >= 2","SCTPEEL_MODE":"enforce",
 		"SCTPEEL_TRACE":null,"SCTPEEL_TRACE_FORMAT":"jsonl",
 		"SCTPEEL_TRACE_EVENTS":"start,stop,assoc,decision,peel,error,drop",
 		"SCTPEEL_TRACE_LIMIT":67108864,"SCTPEEL_STATS":null,"SCTPEEL_STATS_INTERVAL":10000000000,

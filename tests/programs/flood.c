@@ -36,7 +36,7 @@ enum { MAX_FLOODERS = 64, MAX_SPORADIC = 200, MAX_EACH = 4096, TAG = 9 };
 enum { HELLO = 8 };
 
 /* The server's output is looked at so often, not at each of its writes: these are dear already. */
-enum { LOOK_NS = 200000 };
+enum { LOOK_NS = 100000 };
 
 struct message {
 	int64_t sent, answered; /* ns on the monotonic clock, 0: not yet */
