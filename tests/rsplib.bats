@@ -30,6 +30,12 @@ registered() {
 	[ "$((shared + peeled))" -eq "$1" ]
 }
 
+# Registrations so far, by the statistics that the registrar writes four times a second; each is a
+# request and a response. An element that is to repeat its own at once sometimes waits five seconds.
+registrations() {
+	[ "$(awk 'END { print $11 + 0 }' "$BATS_TEST_TMPDIR/statistics-$1")" -ge "$2" ]
+}
+
 answers() {
 	[ "$(cat "$BATS_TEST_TMPDIR"/user*-"$1".out | grep -c ' Ack #')" -ge "$2" ]
 }
@@ -69,9 +75,11 @@ end() {
 
 pool_serves() {
 	local way=$1 name elements=() users=() i port before during=$BATS_TEST_TMPDIR/assocs shared peeled
-	local count=$((MESSAGES < 10000 ? 8 : 20)) # each one is a process
+	local count=8 repeated=50 # each of the eight is a process
+	((MESSAGES < 10000)) || count=20 repeated=$(($(messages "$way") / 2))
 	under "$way" "registrar-$way" rspregistrar -asap="$asap" -asapannounce=239.0.0.1:3863 \
-		-enrp=10.9.8.1:9901 -enrpannounce=239.0.0.1:9901 "${quiet[@]}" &&
+		-enrp=10.9.8.1:9901 -enrpannounce=239.0.0.1:9901 \
+		-statsfile="$BATS_TEST_TMPDIR/statistics-$way" -statsinterval=250 "${quiet[@]}" &&
 		wait_for_listen 3863 && wait_for_listen 9901 || return
 	before=$(descriptors "$(pid_of "registrar-$way")")
 	for i in 1 2 3 4; do
@@ -86,19 +94,22 @@ pool_serves() {
 			-interval=20 "${quiet[@]}" || return
 		users+=("user$i-$way")
 	done
-	wait_until -t 60 registered "$count" && wait_until -t 600 answers "$way" "$(messages "$way")" || return
+	wait_until -t 60 registered "$count" && wait_until -t 600 answers "$way" "$(messages "$way")" &&
+		wait_until -t 600 registrations "$way" "$repeated" || return
 	cat /proc/net/sctp/assocs >"$during"
 	read -r shared peeled < <(styles 3863 "$during")
 	case $way in
 	native) assert_equal "$shared $peeled" "$count 0" ;;
 	all) assert_equal "$shared $peeled" "0 $count" ;;
-	volume) [ "$peeled" -ge 1 ] && [ "$((shared + peeled))" -eq "$count" ] ;;
+	volume) assert [ "$peeled" -ge 1 ] && assert_equal "$((shared + peeled))" "$count" ;;
 	esac || return
 	end "${users[@]}" || return
 	for port in 7001 7002 7003 7004; do
 		wait_until no_association "$port" || return
 	done
-	end "${elements[@]}" && wait_until no_association 3863 &&
+	# Natively too, an element that repeats its registration all the time sometimes aborts when it is
+	# to end, and the registrar complains of requests from one that has died. So it falls silent first.
+	kill -STOP "$(pid_of "element1-$way")" && end "${elements[@]:1}" && stop "element1-$way" KILL && wait_until no_association 3863 &&
 		wait_until descriptors_are "$(pid_of "registrar-$way")" "$before" &&
 		end "registrar-$way" || return
 	for name in "${users[@]}"; do
