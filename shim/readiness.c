@@ -31,10 +31,16 @@ struct watch {
 	struct extra extras_on_stack[ON_STACK];
 };
 
+/* May the kernel's answer about such a number be another than the program's? */
+static inline bool differs(uintptr_t word)
+{
+	return word > FD_BUSY && (fd_kind(word) != FD_ENDPOINT || !settings_never_peel());
+}
+
 bool readiness_concerns(struct pollfd *fds, nfds_t nfds)
 {
 	for (nfds_t i = 0; i < nfds; i++)
-		if (fds[i].fd >= 0 && unlikely(fdtable_get(fds[i].fd) > FD_BUSY))
+		if (fds[i].fd >= 0 && unlikely(differs(fdtable_get(fds[i].fd))))
 			return true;
 	return false;
 }
@@ -241,7 +247,7 @@ static void clear_set(fd_set *set, int nfds)
 bool readiness_concerns_sets(int nfds, const fd_set *in, const fd_set *out, const fd_set *except)
 {
 	for (int fd = 0; fd < nfds && fd < fdtable_end(); fd++)
-		if (unlikely(fdtable_get(fd) > FD_BUSY) &&
+		if (unlikely(differs(fdtable_get(fd))) &&
 		    (in_set(in, fd) || in_set(out, fd) || in_set(except, fd)))
 			return true;
 	return false;

@@ -176,6 +176,8 @@ ssize_t routing_send(struct endpoint *endpoint, int fd, const struct msghdr *msg
 	struct destination to;
 	ssize_t ret;
 
+	if (settings_never_peel())
+		return libc.sendmsg(fd, msg, flags);
 	ancillary_destination(msg, &to);
 	fanin_tidy(endpoint, fd);
 	if (to.flags & SCTP_SENDALL)

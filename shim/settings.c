@@ -28,6 +28,13 @@ const struct settings *settings_get(void)
 	return __atomic_load_n(&current, __ATOMIC_ACQUIRE);
 }
 
+bool settings_never_peel(void)
+{
+	const struct settings *settings = settings_get();
+
+	return settings->mode != MODE_ENFORCE || policy_never_peels(settings->policy);
+}
+
 void diagnose(enum settings_debug level, const char *format, ...)
 {
 	char buf[1024];

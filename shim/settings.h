@@ -60,6 +60,8 @@ const struct settings *settings_load(void);
 const struct settings *settings_review(struct line *mistakes, struct line *unknown);
 /* The settings; before settings_load a constant with MODE_OFF. Async-signal-safe. */
 const struct settings *settings_get(void);
+/* Nothing is ever to be peeled off: by the mode, or the policy has no rule that could say so. */
+bool settings_never_peel(void);
 
 /* One variable as it was resolved, for `start`, doctor and top. */
 struct setting {

@@ -10,10 +10,7 @@
 
 bool sleep_in_kernel(const struct endpoint *endpoint)
 {
-	const struct settings *settings = settings_get();
-
-	return endpoint->associations.peeled == 0 &&
-	       (settings->mode != MODE_ENFORCE || policy_never_peels(settings->policy));
+	return endpoint->associations.peeled == 0 && settings_never_peel();
 }
 
 /*

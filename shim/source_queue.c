@@ -104,7 +104,7 @@ int fanin_hub(struct endpoint *endpoint, int fd)
 
 	if (likely(endpoint->hub >= 0))
 		return 0;
-	if (policy_never_peels(settings_get()->policy) || settings_get()->mode != MODE_ENFORCE)
+	if (settings_never_peel())
 		return -ENOTSUP;
 	if (!lock_take(&endpoint->lock))
 		return -EAGAIN;
