@@ -38,7 +38,7 @@ counts_of_twenty() {
 	local options m
 	read -ra options < <(twenty "$1")
 	m=${options[-1]}
-	echo "$((21 * m)) $m $m $m $m $m $m $m $m $m $m $m $m $m $m 4 4 4 4 4"
+	echo "$((21 * m)) $m $m $m $m $m $m $m $m $m $m $m $m $m $m 1 1 1 1 1"
 }
 
 tags_of_test() {

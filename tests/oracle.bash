@@ -152,7 +152,7 @@ peels_are() {
 
 # The heavy one sends 21 times as many as the 14 that are not quiet.
 twenty() {
-	echo "-q 5 -f 21 -W 64 -k 3 -t 60 -m $((($(messages "$1") + 14) / 35))"
+	echo "-q 5 -f 21 -W 64 -k 3 -t 60 -m $((($(messages "$1") + 29) / 35))"
 }
 
 judge_twenty() {

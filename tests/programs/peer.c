@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { QUIET_MESSAGES = 4, SIZE_MAX_MESSAGE = 60000, MAX_PEERS = 200, MAX_STREAMS = 16 };
+enum { QUIET_MESSAGES = 1, SIZE_MAX_MESSAGE = 60000, MAX_PEERS = 200, MAX_STREAMS = 16 };
 
 /* Every message begins with this. The tag is printable because sctp_test shows the first nine
  * characters of what it gets: two hexadecimal digits of the peer, seven of the message. */
@@ -87,7 +87,7 @@ static const char usage[] =
 	"  -s SIZE       bytes a message, or MIN-MAX for sizes that follow from the seed (200)\n"
 	"  -S SEED       for sizes and contents (1)\n"
 	"  -H COUNT      so many of the peers are heavy (0)\n"
-	"  -q COUNT      so many others send 4 messages only (0)\n"
+	"  -q COUNT      so many others send one message only (0)\n"
 	"  -f FACTOR     a heavy peer sends so many times the messages (10)\n"
 	"  -w WINDOW     messages that a peer may be ahead of their echoes; 0: no bound (8)\n"
 	"  -W WINDOW     the same for heavy peers (0)\n"
