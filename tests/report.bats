@@ -65,22 +65,36 @@ verdict() {
 	assert_line --regexp '1 times, 1 associations: EMFILE'
 }
 
-@test "lines in the shim's own form and any other JSON are read alike, also when damaged" {
+@test "plain lines and those that need a whole JSON parser are read alike, also when damaged" {
+	requires jq
 	"$MAKER" 20 3000 >whole
 	local seed
 	for seed in 1 2 3 4; do
 		"$MAKER" damage $seed <whole >damaged
-		# no line has the shim's form any more
-		sed 's/{"v":1,/{"v": 1,/g' damaged >spaced
+		# what is not known is for the parser
+		sed 's/{"v":1,/{"v":1,"other":null,/g' damaged >spaced
 		sctpeel report --json damaged >ours 2>/dev/null
 		sctpeel report --json spaced >theirs 2>/dev/null
 		cmp ours theirs
 		[ "$(jq .summary.unreadable ours)" -gt 10 ]
 		[ "$(jq .summary.events ours)" -gt 2500 ]
 	done
-	sed 's/{"v":1,/{"v": 1,/' whole >spaced
-	cmp <(sctpeel report --json whole) <(sctpeel report --json spaced)
-	cmp <(sctpeel simulate -d -p volume whole) <(sctpeel simulate -d -p volume spaced)
+}
+
+@test "names in any order, blanks anywhere, unknown names and what is given twice" {
+	requires jq
+	local other
+	"$MAKER" 20 3000 >whole
+	jq -cS . whole >sorted
+	sed 's/[:,{}]/ & \t/g' sorted | sed 's/\([0-9]\) : \t/\1:/g' >spaced
+	sed 's/"seq"/"later":[{}],"seq"/' whole >unknown
+	# the last one counts, and of two objects nothing of the first
+	sed 's/"bytes":\([0-9]*\),"wait_ns"/"bytes":1,"bytes":\1,"wait_ns"/
+		s/"input"/"input":{"bytes":5,"sndblocked":9},"input"/' whole >twice
+	for other in sorted spaced unknown twice; do
+		cmp <(sctpeel report --json whole) <(sctpeel report --json $other)
+		cmp <(sctpeel simulate -d -p volume whole) <(sctpeel simulate -d -p volume $other)
+	done
 }
 
 @test "broken lines: file, line and what is wrong; what can be read is reported" {

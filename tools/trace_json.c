@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "trace_fields.h"
 #include "trace_line.h"
 
 void trace_line_clear(struct trace_event *ret)
@@ -84,97 +85,48 @@ static void get_text(struct reading *reading, const json_t *object, const char *
 		*ret = (struct trace_text){json_string_value(value), json_string_length(value)};
 }
 
-static void get_input(struct reading *reading, const json_t *object, struct trace_event *ret)
+static void get_fields(struct reading *reading, const json_t *object, const struct fields *fields,
+		       struct trace_event *ret)
 {
-	ret->has_input = json_is_object(object);
-	get_unsigned(reading, object, "bytes", &ret->input.bytes);
-	get_unsigned(reading, object, "msgs", &ret->input.msgs);
-	get_unsigned(reading, object, "age_ns", &ret->input.age_ns);
-	get_unsigned(reading, object, "assocs", &ret->input.assocs);
-	get_unsigned(reading, object, "peeled", &ret->input.peeled);
-	get_unsigned(reading, object, "now_ns", &ret->input.now_ns);
-	get_unsigned(reading, object, "idle_ns", &ret->input.idle_ns);
-	get_unsigned(reading, object, "sndblocked", &ret->input.sndblocked);
+	for (const struct field *field = fields->first; field < fields->end; field++) {
+		if (field->type == FIELD_NUMBER)
+			get_number(reading, object, field->name, field_number(field, ret));
+		else if (field->type == FIELD_UNSIGNED)
+			get_unsigned(reading, object, field->name, field_unsigned(field, ret));
+		else if (field->type == FIELD_TEXT)
+			get_text(reading, object, field->name, field_text(field, ret));
+	}
 }
 
-static void get_effect(struct reading *reading, const json_t *object, struct trace_event *ret)
-{
-	ret->has_effect = json_is_object(object);
-	get_number(reading, object, "fd", &ret->effect.fd);
-	get_number(reading, object, "errno", &ret->effect.error);
-	get_number(reading, object, "latency_ns", &ret->effect.latency_ns);
-	get_number(reading, object, "queued", &ret->effect.queued);
-}
-
-static void get_start(struct reading *reading, const json_t *object, struct trace_event *ret)
+static void get_policy(struct reading *reading, const json_t *object, struct trace_event *ret)
 {
 	const json_t *config = json_object_get(object, "config");
 	const json_t *policy = json_object_get(config, "SCTPEEL_POLICY");
 
-	get_text(reading, object, "version", &ret->version);
 	if (json_is_string(json_object_get(policy, "value")))
 		get_text(reading, policy, "value", &ret->policy);
 }
 
-static void get_association(struct reading *reading, const json_t *object, struct trace_event *ret)
-{
-	get_number(reading, object, "socket.fd", &ret->fd);
-	get_number(reading, object, "sctp.assoc.id", &ret->assoc_id);
-	get_number(reading, object, "sctp.stream.id", &ret->stream);
-	get_number(reading, object, "sctp.ppid", &ret->ppid);
-	get_text(reading, object, "network.local.address", &ret->local);
-	get_number(reading, object, "network.local.port", &ret->local_port);
-	get_text(reading, object, "network.peer.address", &ret->peer);
-	get_number(reading, object, "network.peer.port", &ret->peer_port);
-}
-
-static void get_verdict(struct reading *reading, const json_t *object, struct trace_event *ret)
-{
-	get_text(reading, object, "policy.hash", &ret->policy_hash);
-	get_text(reading, object, "rule", &ret->rule);
-	get_number(reading, object, "rule.index", &ret->rule_index);
-	get_text(reading, object, "mode", &ret->mode);
-	get_text(reading, object, "verdict", &ret->verdict);
-	get_text(reading, object, "reason", &ret->reason);
-	get_text(reading, object, "state", &ret->state);
-	get_text(reading, object, "by", &ret->by);
-	get_text(reading, object, "detail", &ret->detail);
-	get_text(reading, object, "call", &ret->call);
-}
-
 static void get_all(struct reading *reading, const json_t *object, struct trace_event *ret)
 {
-	get_unsigned(reading, object, "mono_ns", &ret->mono_ns);
-	get_unsigned(reading, object, "seq", &ret->seq);
-	get_number(reading, object, "pid", &ret->pid);
-	get_text(reading, object, "ts", &ret->ts);
-	get_text(reading, object, "program", &ret->program);
-	get_association(reading, object, ret);
-	get_verdict(reading, object, ret);
-	get_number(reading, object, "bytes", &ret->bytes);
-	get_number(reading, object, "wait_ns", &ret->wait_ns);
-	get_number(reading, object, "flags", &ret->flags);
-	get_unsigned(reading, object, "dropped", &ret->dropped);
-	get_input(reading, json_object_get(object, "input"), ret);
-	get_effect(reading, json_object_get(object, "effect"), ret);
-	if (ret->kind == EVENT_START)
-		get_start(reading, object, ret);
+	const json_t *input = json_object_get(object, "input");
+	const json_t *effect = json_object_get(object, "effect");
+
+	ret->has_input = json_is_object(input);
+	ret->has_effect = json_is_object(effect);
+	get_fields(reading, object, &event_fields, ret);
+	get_fields(reading, input, &input_fields, ret);
+	get_fields(reading, effect, &effect_fields, ret);
+	get_policy(reading, object, ret);
 }
 
 static bool find_kind(const json_t *object, struct reading *reading, enum event_kind *ret)
 {
-	const char *name = json_string_value(json_object_get(object, "event"));
+	const json_t *name = json_object_get(object, "event");
 
-	if (name == NULL) {
-		fault(reading, "event: a string was expected: this is no event of sctpeel");
-		return false;
-	}
-	for (int kind = 0; kind < EVENT_KINDS; kind++) {
-		if (strcmp(name, event_names[kind]) == 0) {
-			*ret = (enum event_kind)kind;
-			return true;
-		}
-	}
+	if (json_is_string(name))
+		return field_kind(json_string_value(name), json_string_length(name), ret);
+	fault(reading, "event: a string was expected: this is no event of sctpeel");
 	return false;
 }
 
@@ -213,28 +165,18 @@ enum trace_line trace_line_json(const char *at, size_t length, struct trace_even
 
 bool trace_line_sound(const struct trace_event *event, char *why, size_t size)
 {
-	const struct {
-		const char *name;
-		int64_t value, most;
-	} limits[] = {
-		{"pid", event->pid, INT32_MAX},
-		{"socket.fd", event->fd, INT32_MAX},
-		{"sctp.assoc.id", event->assoc_id, INT32_MAX},
-		{"sctp.stream.id", event->stream, UINT16_MAX},
-		{"sctp.ppid", event->ppid, UINT32_MAX},
-		{"network.peer.port", event->peer_port, UINT16_MAX},
-		{"network.local.port", event->local_port, UINT16_MAX},
-		{"rule.index", event->rule_index, INT32_MAX},
-	};
-
 	if (event->pid < 0) {
 		snprintf(why, size, "pid: is missing");
 		return false;
 	}
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (limits[i].value > limits[i].most) {
-			snprintf(why, size, "%s: %" PRId64 " is too large", limits[i].name,
-				 limits[i].value);
+	for (const struct field *field = event_fields.first; field < event_fields.end; field++) {
+		int64_t value;
+
+		if (field->type != FIELD_NUMBER)
+			continue;
+		value = *field_number(field, (struct trace_event *)event);
+		if (value > field->most) {
+			snprintf(why, size, "%s: %" PRId64 " is too large", field->name, value);
 			return false;
 		}
 	}

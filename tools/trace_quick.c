@@ -1,27 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The events that come by the million, read without a parser: record_pairs.c writes them in one
- * form. Whatever differs from it by a byte is left to the JSON reader.
+ * Events come by the million, and nearly all of them need no full parser: an object of known names
+ * in any order, of whole numbers and of strings without escapes, with objects of the same inside.
+ * What has more than that is left to the JSON reader, and so is every mistake.
  */
 #include <string.h>
 
+#include "trace_fields.h"
 #include "trace_line.h"
 
 struct cursor {
 	const char *at, *end;
 };
 
-/* Inlined: the length of a constant is known when compiled. */
 #define INLINED static inline __attribute__((always_inline))
 
-INLINED bool word(struct cursor *cursor, const char *expected)
+/* JSON's blanks; a line has no others. */
+INLINED void skip(struct cursor *cursor)
 {
-	size_t length = strlen(expected);
+	while (cursor->at < cursor->end &&
+	       (*cursor->at == ' ' || *cursor->at == '\t' || *cursor->at == '\r'))
+		cursor->at++;
+}
 
-	if ((size_t)(cursor->end - cursor->at) < length ||
-	    memcmp(cursor->at, expected, length) != 0)
+/* This character, with blanks around it. */
+INLINED bool mark(struct cursor *cursor, char expected)
+{
+	skip(cursor);
+	if (cursor->at == cursor->end || *cursor->at != expected)
 		return false;
-	cursor->at += length;
+	cursor->at++;
+	skip(cursor);
 	return true;
 }
 
@@ -40,94 +49,94 @@ INLINED bool number(struct cursor *cursor, uint64_t *ret)
 	return true;
 }
 
-/* Up to its quote; plain ASCII without escapes. */
+/* A string of plain ASCII without escapes. */
 INLINED bool plain(struct cursor *cursor, struct trace_text *ret)
 {
-	const char *at = cursor->at;
+	const char *start = cursor->at + 1, *at = start;
 
+	if (cursor->at == cursor->end || *cursor->at != '"')
+		return false;
 	while (at < cursor->end && *at >= ' ' && *at <= '~' && *at != '"' && *at != '\\')
 		at++;
 	if (at == cursor->end || *at != '"')
 		return false;
-	*ret = (struct trace_text){cursor->at, (size_t)(at - cursor->at)};
+	*ret = (struct trace_text){start, (size_t)(at - start)};
 	cursor->at = at + 1;
 	return true;
 }
 
-/* The pair may be missing; false only when it is there and broken. */
-INLINED bool maybe_number(struct cursor *cursor, const char *key, int64_t *ret)
+/* A name and its colon; most often it is the one that the shim writes next. */
+INLINED const struct field *name(struct cursor *cursor, const struct fields *fields,
+				 const struct field *next)
 {
+	const struct field *ret = next;
+	struct trace_text text;
+
+	if (next < fields->end && (size_t)(cursor->end - cursor->at) > next->length + 1 &&
+	    *cursor->at == '"' && memcmp(cursor->at + 1, next->name, next->length) == 0 &&
+	    cursor->at[next->length + 1] == '"') {
+		cursor->at += next->length + 2;
+	} else {
+		if (!plain(cursor, &text))
+			return NULL;
+		ret = field_find(fields, next, text.at, text.length);
+	}
+	return ret != NULL && mark(cursor, ':') ? ret : NULL;
+}
+
+static bool read_object(struct cursor *cursor, const struct fields *fields,
+			struct trace_event *ret);
+
+/* The last one of a name counts; of two objects no member of the first does. */
+static bool read_member(struct cursor *cursor, const struct field *field, struct trace_event *ret)
+{
+	struct trace_text text;
 	uint64_t value;
 
-	if (!word(cursor, key))
+	switch (field->type) {
+	case FIELD_NUMBER:
+		if (!number(cursor, &value))
+			return false;
+		*field_number(field, ret) = (int64_t)value;
 		return true;
-	if (!number(cursor, &value))
-		return false;
-	*ret = (int64_t)value;
-	return true;
+	case FIELD_UNSIGNED:
+		return number(cursor, field_unsigned(field, ret));
+	case FIELD_TEXT:
+		return plain(cursor, field_text(field, ret));
+	case FIELD_VERSION:
+		return number(cursor, &value) && value == 1;
+	case FIELD_EVENT:
+		return plain(cursor, &text) && field_kind(text.at, text.length, &ret->kind);
+	case FIELD_INPUT:
+		if (ret->has_input)
+			return false;
+		ret->has_input = true;
+		return read_object(cursor, &input_fields, ret);
+	case FIELD_EFFECT:
+		if (ret->has_effect)
+			return false;
+		ret->has_effect = true;
+		return read_object(cursor, &effect_fields, ret);
+	case FIELD_PASSED:
+		return number(cursor, &value) || plain(cursor, &text);
+	}
+	return false;
 }
 
-INLINED bool maybe_text(struct cursor *cursor, const char *key, struct trace_text *ret)
+/* Not an empty one, which is no event and no input. */
+static bool read_object(struct cursor *cursor, const struct fields *fields, struct trace_event *ret)
 {
-	return !word(cursor, key) || plain(cursor, ret);
-}
+	const struct field *field, *next = fields->first;
 
-INLINED bool pair(struct cursor *cursor, const char *key, uint64_t *ret)
-{
-	return word(cursor, key) && number(cursor, ret);
-}
-
-static bool read_head(struct cursor *cursor, struct trace_event *ret)
-{
-	uint64_t pid, tid;
-
-	if (!word(cursor, "{\"v\":1,\"ts\":\"") || !plain(cursor, &ret->ts) ||
-	    !pair(cursor, ",\"mono_ns\":", &ret->mono_ns) || !pair(cursor, ",\"seq\":", &ret->seq))
+	if (!mark(cursor, '{'))
 		return false;
-	if (word(cursor, ",\"event\":\"msg\",\"pid\":"))
-		ret->kind = EVENT_MSG;
-	else if (word(cursor, ",\"event\":\"call\",\"pid\":"))
-		ret->kind = EVENT_CALL;
-	else
-		return false;
-	if (!number(cursor, &pid) || !pair(cursor, ",\"tid\":", &tid) ||
-	    !word(cursor, ",\"program\":\"") || !plain(cursor, &ret->program))
-		return false;
-	ret->pid = (int64_t)pid;
-	return true;
-}
-
-static bool read_association(struct cursor *cursor, struct trace_event *ret)
-{
-	if (!maybe_number(cursor, ",\"socket.fd\":", &ret->fd) ||
-	    !maybe_number(cursor, ",\"sctp.assoc.id\":", &ret->assoc_id) ||
-	    !maybe_number(cursor, ",\"sctp.stream.id\":", &ret->stream) ||
-	    !maybe_number(cursor, ",\"sctp.ppid\":", &ret->ppid) ||
-	    !word(cursor, ",\"network.transport\":\"sctp\"") ||
-	    !maybe_text(cursor, ",\"network.local.address\":\"", &ret->local) ||
-	    !maybe_number(cursor, ",\"network.local.port\":", &ret->local_port) ||
-	    !maybe_text(cursor, ",\"network.peer.address\":\"", &ret->peer))
-		return false;
-	return maybe_number(cursor, ",\"network.peer.port\":", &ret->peer_port) &&
-	       maybe_text(cursor, ",\"call\":\"", &ret->call);
-}
-
-static bool read_input(struct cursor *cursor, struct trace_event *ret)
-{
-	if (!word(cursor, ",\"input\":{\"bytes\":"))
-		return true;
-	ret->has_input = true;
-	if (!number(cursor, &ret->input.bytes) || !pair(cursor, ",\"msgs\":", &ret->input.msgs) ||
-	    !pair(cursor, ",\"age_ns\":", &ret->input.age_ns) ||
-	    !pair(cursor, ",\"assocs\":", &ret->input.assocs) ||
-	    !pair(cursor, ",\"peeled\":", &ret->input.peeled))
-		return false;
-	if (word(cursor, ",\"now_ns\":") && (!number(cursor, &ret->input.now_ns) ||
-					     !pair(cursor, ",\"idle_ns\":", &ret->input.idle_ns)))
-		return false;
-	if (word(cursor, ",\"sndblocked\":") && !number(cursor, &ret->input.sndblocked))
-		return false;
-	return word(cursor, "}");
+	do {
+		field = name(cursor, fields, next);
+		if (field == NULL || !read_member(cursor, field, ret))
+			return false;
+		next = field + 1;
+	} while (mark(cursor, ','));
+	return mark(cursor, '}');
 }
 
 bool trace_line_quick(const char *at, size_t length, struct trace_event *ret)
@@ -135,9 +144,7 @@ bool trace_line_quick(const char *at, size_t length, struct trace_event *ret)
 	struct cursor cursor = {at, at + length};
 
 	trace_line_clear(ret);
-	return read_head(&cursor, ret) && read_association(&cursor, ret) &&
-	       maybe_number(&cursor, ",\"bytes\":", &ret->bytes) &&
-	       maybe_number(&cursor, ",\"wait_ns\":", &ret->wait_ns) &&
-	       maybe_number(&cursor, ",\"flags\":", &ret->flags) && read_input(&cursor, ret) &&
-	       word(&cursor, "}") && cursor.at == cursor.end;
+	ret->kind = EVENT_KINDS;
+	return read_object(&cursor, &event_fields, ret) && ret->kind != EVENT_KINDS &&
+	       cursor.at == cursor.end;
 }
