@@ -53,7 +53,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/programs/*.c tests/bench/*.c))
 PURE_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c tests/unit/*.c))
 # What tools/ stands on too.
-TOOL_PROGRAMS := $(BUILD)/fuzz/trace_fuzz
+TOOL_PROGRAMS := $(addprefix $(BUILD)/fuzz/,elf_fuzz live_fuzz trace_fuzz)
 TOOL_LIBS := -lelf -ljansson -lm -lncursesw -ltinfo
 CLASSES := $(if $(JAVAC),$(patsubst tests/%.java,$(BUILD)/%.class,$(wildcard tests/programs/*.java)))
 BEAMS := $(if $(ERLC),$(patsubst tests/%.erl,$(BUILD)/%.beam,$(wildcard tests/programs/*.erl)))

@@ -299,3 +299,8 @@ compile() {
 	assert_output "$(sctpeel --version)"
 	run -74 bash -c 'sctpeel doctor >/dev/full'
 }
+
+@test "the fuzzer's seeds: executables" {
+	run -0 --separate-stderr "$BUILD/fuzz/elf_fuzz" "$TESTS"/fuzz/elf/*
+	assert_equal "${stderr##*$'\n'}" '2 inputs'
+}

@@ -179,6 +179,11 @@ top() {
 	assert_line -n 0 --partial '0 processes'
 }
 
+@test "the fuzzer's seeds: pages as top looks at them twice" {
+	run -0 --separate-stderr "$BUILD/fuzz/live_fuzz" "$TESTS"/fuzz/live/*
+	assert_equal "$stderr" '2 inputs'
+}
+
 @test "text of the program is escaped, long text is cut" {
 	begin it show:1 "say:$(printf 'a\e[2J\001b%200s' '')"
 	top

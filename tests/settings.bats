@@ -421,3 +421,8 @@ bad_values() {
 	run jq -c 'select(.event == "start").argv' trace-echo
 	assert_output '["/bin/echo","out"]'
 }
+
+@test "the fuzzer's seeds" {
+	run -0 --separate-stderr "$BUILD/fuzz/settings_fuzz" "$TESTS"/fuzz/settings/*
+	assert_equal "$stderr" '4 inputs'
+}

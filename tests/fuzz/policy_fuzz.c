@@ -119,22 +119,4 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-#ifndef LIBFUZZER
-int main(int argc, char **argv)
-{
-	static uint8_t data[1 << 20];
-
-	for (int i = 1; i < argc; i++) {
-		FILE *from = fopen(argv[i], "rb");
-
-		if (!from) {
-			perror(argv[i]);
-			return 66;
-		}
-		LLVMFuzzerTestOneInput(data, fread(data, 1, sizeof(data), from));
-		fclose(from);
-	}
-	printf("%d inputs\n", argc - 1);
-	return 0;
-}
-#endif
+#include "once.h"

@@ -67,25 +67,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
-#ifndef LIBFUZZER
-int main(int argc, char **argv)
-{
-	static uint8_t data[1 << 20];
-
-	for (int i = 1; i < argc; i++) {
-		FILE *from = fopen(argv[i], "rb");
-		size_t size;
-
-		if (!from) {
-			perror(argv[i]);
-			return EX_NOINPUT;
-		}
-		size = fread(data + 1, 1, sizeof(data) - 1, from);
-		fclose(from);
-		for (data[0] = 0; data[0] < 6; data[0]++)
-			LLVMFuzzerTestOneInput(data, size + 1);
-	}
-	fprintf(stderr, "%d inputs\n", argc - 1);
-	return 0;
-}
-#endif
+#define FUZZ_WAYS 6
+#include "once.h"
