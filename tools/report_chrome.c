@@ -20,7 +20,7 @@ static void put(struct tracks *tracks, json_t *object)
 		return;
 	fputs(tracks->any ? ",\n" : "\n", tracks->to);
 	tracks->any = true;
-	json_dumpf(object, tracks->to, JSON_COMPACT);
+	json_dumpf(object, tracks->to, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	json_decref(object);
 }
 
@@ -36,15 +36,21 @@ static void put_name(struct tracks *tracks, const char *what, int64_t pid, int64
 			      "tid", tid, "args", "name", name));
 }
 
+/*
+ * A begin and an end, not one event with its duration: a slice that ends when the next one begins
+ * must not overlap it by a rounding error, or a reader drops one of them.
+ */
 static void put_slice(struct tracks *tracks, const struct history_association *a, const char *name,
 		      int64_t from, int64_t to)
 {
 	if (to < from)
 		return;
-	put(tracks, json_pack("{s:s,s:s,s:s,s:f,s:f,s:I,s:I,s:{s:s?,s:s?}}", "ph", "X", "cat",
-			      "association", "name", name, "ts", microseconds(tracks, from), "dur",
-			      (double)(to - from) / 1e3, "pid", a->key.process->pid, "tid",
-			      a->key.number, "args", "rule", a->rule, "reason", a->reason));
+	put(tracks,
+	    json_pack("{s:s,s:s,s:s,s:f,s:I,s:I,s:{s:s?,s:s?}}", "ph", "B", "cat", "association",
+		      "name", name, "ts", microseconds(tracks, from), "pid", a->key.process->pid,
+		      "tid", a->key.number, "args", "rule", a->rule, "reason", a->reason));
+	put(tracks, json_pack("{s:s,s:f,s:I,s:I}", "ph", "E", "ts", microseconds(tracks, to), "pid",
+			      a->key.process->pid, "tid", a->key.number));
 }
 
 static void put_instant(struct tracks *tracks, const struct history_association *a,

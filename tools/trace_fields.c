@@ -63,7 +63,10 @@ static const struct field of_effect[] = {
 	NUMBER("queued", effect.queued, INT64_MAX),
 };
 
-#define FIELDS(array) {(array), (array) + sizeof(array) / sizeof((array)[0])}
+#define FIELDS(array)                                                 \
+	{                                                             \
+		(array), (array) + sizeof(array) / sizeof((array)[0]) \
+	}
 const struct fields event_fields = FIELDS(of_event), input_fields = FIELDS(of_input),
 		    effect_fields = FIELDS(of_effect);
 

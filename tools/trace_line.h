@@ -12,8 +12,8 @@ enum trace_line { LINE_EVENT, LINE_UNKNOWN, LINE_BROKEN };
 /* A fresh event: nothing set. */
 void trace_line_clear(struct trace_event *ret);
 /*
- * Any order of known names, with plain values: these are millions. False for anything else, which is
- * no fault.
+ * Any order of known names, with plain values: these are millions. False for anything else, which
+ * is no fault.
  */
 bool trace_line_quick(const char *at, size_t length, struct trace_event *ret);
 /*
