@@ -719,7 +719,7 @@ static void n03_loop(void)
 	const char *wish = getenv("CONTRACT_ROUNDS");
 	int rounds = wish ? atoi(wish) : 1000;
 	/* a sanitizer keeps what was freed, and shadows of what was touched */
-	long enough = getenv("PATIENCE") ? 8000 : 200;
+	long enough = getenv("PATIENCE") ? 32000 : 200;
 
 	start_companion();
 	for (int events = 0; events < 2; events++) {
