@@ -105,6 +105,7 @@ static struct replay_association *association_of(struct replay *replay,
 		return NULL;
 	}
 	replay->latest = association;
+	association->pid = process->pid;
 	if (association->peer.any.sa_family == 0)
 		(void)set_address(&association->peer.any, event->peer, event->peer_port);
 	if (association->local.any.sa_family == 0)

@@ -51,6 +51,7 @@ struct replay_socket {
 
 struct replay_association {
 	struct replay_key key;
+	int64_t pid;
 	struct replay_socket *socket;
 	union {
 		struct sockaddr any;

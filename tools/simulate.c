@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "events/record.h"
 #include "figures.h"
 #include "line.h"
 #include "policy_text.h"
@@ -13,7 +14,7 @@
 #include "settings.h"
 #include "tool.h"
 
-enum { POLICIES = 8, ROWS = 20 };
+enum { POLICIES = 8, ROWS = 20, NAME = 80 };
 
 static const char usage[] =
 	"usage: sctpeel simulate [-p POLICY]... [--suggest] [--decisions] TRACE...\n"
@@ -109,12 +110,33 @@ static int compare(const void *left, const void *right)
 	return a->key.number < b->key.number ? -1 : a->key.number > b->key.number;
 }
 
+/* As report calls it; its process only where there are several. */
+static const char *name_of(const struct replay *replay, const struct replay_association *a,
+			   char buf[NAME])
+{
+	const bool v6 = a->peer.any.sa_family == AF_INET6;
+	uint16_t port;
+	struct line line;
+
+	line_open(&line, buf, NAME);
+	line_string(&line, v6 ? "[" : "");
+	if (record_address(&line, &a->peer.any, &port)) {
+		line_format(&line, "%s:%u", v6 ? "]" : "", port);
+	} else {
+		line.at = line.start;
+		line_format(&line, "association %lld", (long long)a->key.number);
+	}
+	if (HASH_COUNT(replay->processes) > 1)
+		line_format(&line, " [%lld]", (long long)a->pid);
+	return line_done(&line);
+}
+
 static void print_association(const struct replay *replay, const struct replay_association *a)
 {
-	char buf[FIGURE], count[FIGURE], name[64];
+	char buf[FIGURE], count[FIGURE], name[NAME];
 
-	snprintf(name, sizeof(name), "association %" PRId64, a->key.number);
-	printf("  %-22s %10s %11s", name, figure_size(buf, a->bytes), figure_count(count, a->msgs));
+	printf("  %-28s %10s %11s", name_of(replay, a, name), figure_size(buf, a->bytes),
+	       figure_count(count, a->msgs));
 	for (size_t i = 0; i < replay->count; i++) {
 		const struct replay_verdict *verdict = &a->verdicts[i];
 
@@ -137,7 +159,7 @@ static void print_associations(const struct replay *replay)
 	qsort(all, n, sizeof(struct replay_association *), compare);
 	printf("\nThe heaviest associations, and how old they were when they would have been "
 	       "peeled "
-	       "off\n  %-22s %10s %11s",
+	       "off\n  %-28s %10s %11s",
 	       "", "received", "messages");
 	for (size_t i = 0; i < replay->count; i++)
 		printf("         #%zu", i + 1);
