@@ -102,6 +102,29 @@ darn_uses_poll() {
 	darn_polls "$1" poll 5005 --use-poll
 }
 
+# For sh -c, with the file to read and the options of sctp_darn.
+# shellcheck disable=SC2016
+reading='exec sctp_darn "$@" <"$0"'
+
+# Told "rcv" on standard input each time, it waits for a message.
+darn_is_told() {
+	local name=told-$1 commands=$BATS_TEST_TMPDIR/commands-$1
+	mkfifo "$commands" && spawn "teller-$name" tell "$commands" &&
+		start "$1" "$name" 5007 stdbuf -oL sh -c "$reading" "$commands" \
+			-H 127.0.0.1 -P 5007 -l -I &&
+		judge_twenty "$1" "$name" 5007 -e sink -s 100-1000 &&
+		wait_until ended_associations "$name" 'ASSOC_CHANGE - SHUTDOWN_COMP' 20 &&
+		printed "$name" 3 "$(counts_of_twenty "$1")" tags_of_darn &&
+		silent "$name" &&
+		stop "$name"
+}
+
+tell() {
+	while printf 'rcv\n%.0s' {1..50}; do
+		pause 0.01
+	done >"$1"
+}
+
 @test "sctp_test -l prints every message of twenty peers, one heavy" {
 	in_the_field sctp_test_prints
 }
@@ -120,4 +143,8 @@ darn_uses_poll() {
 
 @test "sctp_darn -i 2 --use-poll: two endpoints with poll" {
 	in_the_field darn_uses_poll
+}
+
+@test "sctp_darn -l -I is told to wait for each message" {
+	in_the_field darn_is_told
 }
