@@ -7,7 +7,7 @@ static void wait_for_peel(struct endpoint *endpoint, uint32_t sequence)
 {
 	int kept = errno;
 
-	syscall(SYS_futex, &endpoint->peeling, FUTEX_WAIT_PRIVATE, sequence, NULL);
+	libc.syscall(SYS_futex, (long)&endpoint->peeling, FUTEX_WAIT_PRIVATE, sequence, 0, 0, 0);
 	errno = kept;
 }
 
@@ -35,7 +35,7 @@ void peel_done(struct endpoint *endpoint)
 {
 	endpoint->peeler = 0;
 	__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_RELEASE);
-	syscall(SYS_futex, &endpoint->peeling, FUTEX_WAKE_PRIVATE, INT32_MAX);
+	libc.syscall(SYS_futex, (long)&endpoint->peeling, FUTEX_WAKE_PRIVATE, INT32_MAX, 0, 0, 0);
 }
 
 bool peel_settled(struct endpoint *endpoint, uint32_t sequence)

@@ -22,7 +22,8 @@ void lock_take_slow(struct lock *lock, uint32_t self)
 		    !__atomic_compare_exchange_n(&lock->owner, &seen, seen | LOCK_WAITED, false,
 						 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 			continue;
-		syscall(SYS_futex, &lock->owner, FUTEX_WAIT_PRIVATE, seen | LOCK_WAITED, NULL);
+		libc.syscall(SYS_futex, (long)&lock->owner, FUTEX_WAIT_PRIVATE, seen | LOCK_WAITED,
+			     0, 0, 0);
 	}
 	errno = kept;
 }
@@ -31,6 +32,6 @@ void lock_wake(struct lock *lock)
 {
 	int kept = errno;
 
-	syscall(SYS_futex, &lock->owner, FUTEX_WAKE_PRIVATE, 1);
+	libc.syscall(SYS_futex, (long)&lock->owner, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
 	errno = kept;
 }

@@ -30,7 +30,7 @@ extern _Thread_local uint32_t lock_thread;
 static inline uint32_t lock_self(void)
 {
 	if (unlikely(lock_thread == 0))
-		lock_thread = (uint32_t)syscall(SYS_gettid);
+		lock_thread = (uint32_t)gettid();
 	return lock_thread;
 }
 

@@ -102,7 +102,8 @@ static bool has_open(pid_t pid, const char *socket)
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return errno != ENOENT && errno != ESRCH;
-	while (!ret && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
+	while (!ret &&
+	       (n = libc.syscall(SYS_getdents64, dir, (long)buf, sizeof(buf), 0, 0, 0)) > 0) {
 		for (long at = 0; at < n && !ret;) {
 			const struct entry *entry = (const struct entry *)(const void *)(buf + at);
 

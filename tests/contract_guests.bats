@@ -160,6 +160,18 @@ questions='^(getpid\(\)|gettid\(\)|fcntl\([0-9]+, F_GETFD\)|getsockopt\([0-9]+, 
 	assert_equal "$(peeled_in_trace "$trace")" 0
 }
 
+# held: G04 from the first system call by number on the socket; one that no library sees (io_uring) cannot be noticed
+# contract: G04
+@test "system calls by number among others: held, with the reason, and an error for what it misses" {
+	local trace=$BATS_TEST_TMPDIR/trace
+	both some SCTPEEL_TRACE="$trace" "$PROGRAMS/contract_guests" some-by-number
+	[[ $(<"$(err_of some.native)") = 'exit status 0' ]]
+	assert_equal "$(peeled_in_trace "$trace")" 2
+	assert_equal "$(jq -c 'select(.verdict == "hold" and (.reason | contains("by number"))) | .event' \
+		"$trace")" '"decision"'
+	assert_equal "$(grep -c '"event":"error".*syscall:' "$trace")" 1
+}
+
 # --- G05: programs with more rights than their user ----------------------------------------------
 
 # As a user who is nobody, with LD_PRELOAD and what follows in the environment.

@@ -223,7 +223,7 @@ compile() {
 		int main(void) { return (int)syscall(socket(0, 0, 0)); }'
 	run -0 doctor ./raw
 	assert_finding '  warn  no sign of SCTP: it opens sockets, but does not name libsctp'
-	assert_finding '  warn  raw imports syscall(): what it does that way the shim does not see' \
+	assert_finding '  warn  raw imports syscall(): a socket that it uses that way is not peeled off' \
 		'nothing, unless it calls the kernel for its SCTP sockets'
 	compile later <<<'#include <dlfcn.h>
 		int main(void) { return dlopen("libsctp.so.1", RTLD_NOW) == 0; }'

@@ -170,9 +170,10 @@ static void judge_bypasses(struct findings *findings, const struct program *prog
 			       "%s uses io_uring: what it receives that way the shim does not see",
 			       program->uring);
 	if (program->raw != NULL)
-		found_doubtful(findings, "nothing, unless it calls the kernel for its SCTP sockets",
-			       "%s imports syscall(): what it does that way the shim does not see",
-			       program->raw);
+		found_doubtful(
+			findings, "nothing, unless it calls the kernel for its SCTP sockets",
+			"%s imports syscall(): a socket that it uses that way is not peeled off",
+			program->raw);
 }
 
 static void examine(struct findings *findings, struct program *program)

@@ -442,8 +442,34 @@ static void syscalls(void)
 	OUTCOME("close", close(server));
 }
 
+/* Calls by number on a socket that ordinary calls have served before, and serve after. */
+static void some_by_number(void)
+{
+	int server = open_scene(2), set = epoll_create1(0);
+	struct epoll_event event = {.events = EPOLLIN};
+	struct pollfd p = {.fd = server, .events = POLLIN};
+	struct receipt *r = new_receipt();
+
+	connect_peer(new_peer(), server);
+	peer_sends(&peers[2], 100);
+	OUTCOME("poll", syscall(SYS_poll, &p, 1, 1000));
+	OUTCOME("epoll_ctl", syscall(SYS_epoll_ctl, set, EPOLL_CTL_ADD, server, &event));
+	serve_by_number(server, r);
+	peer_hears(&peers[2]);
+	for (int i = 0; i < 9; i++) {
+		peer_sends(&peers[i % 3], 100);
+		hear("by name", server, 0);
+	}
+	OUTCOME("not ours", syscall(SYS_write, -1, "x", 1));
+	OUTCOME("getpid", syscall(SYS_getpid) == getpid());
+	OUTCOME("six arguments", syscall(SYS_mmap, NULL, 0L, 0L, 0L, -1L, 0L));
+	close(set);
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"plain", plain},
+	{"some-by-number", some_by_number},
 	{"closes", closes},
 	{"syscalls", syscalls},
 	{"traffic", traffic_with_sctp},
