@@ -184,7 +184,7 @@ static struct endpoint *create(int fd, bool born)
 	if (!endpoint)
 		return NULL;
 	associations_init(&endpoint->associations, policy_assoc_state_size(settings->policy));
-	endpoint->hub = -1;
+	endpoint->hub = endpoint->stalls = -1;
 	endpoint->original.fd = -1;
 	if (state_size > 0) {
 		endpoint->policy_state = mmap(NULL, state_size, PROT_READ | PROT_WRITE,
@@ -303,6 +303,7 @@ static void end(struct endpoint *endpoint)
 	epollset_forget(endpoint);
 	peel_end_all(endpoint);
 	hidden_close(&endpoint->hub);
+	hidden_close(&endpoint->stalls);
 	siblings_closed(endpoint);
 	endpoint_leave_slow(endpoint);
 }

@@ -50,8 +50,10 @@ struct endpoint {
 	struct source *current; /* whose turn it is, `credit` messages more */
 	struct source *bound;	/* the next receive must come from it */
 	bool bound_by_peek, originals_turn;
-	bool hub_inherited; /* the hub is the parent's: made anew before it is used */
-	bool any_blocked;   /* a peeled association waits for POLLOUT; atomic */
+	bool hub_inherited;    /* the hub is the parent's: made anew before it is used */
+	bool stalls_inherited; /* likewise */
+	int stalls __attribute__((aligned(8))); /* hidden number, -1: none yet; stalls.c */
+	uint32_t stalled; /* peeled associations that wait for POLLOUT; atomic */
 	uint32_t credit, fresh_in_a_row, served, generation;
 	uint32_t departures;	      /* counts the sources that have left */
 	uint64_t looked_ns, look_ns;  /* last look, and how long until the next */

@@ -10,26 +10,9 @@
 #include "fanin.h"
 #include "hidden.h"
 #include "pool.h"
+#include "registration.h"
 #include "source_queue.h"
-
-enum { INPUT = EPOLLIN | EPOLLRDNORM };
-/* How the program wants to be told; holds for both entries. */
-static const uint32_t MANNER = (uint32_t)EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
-
-/* One registration of the program. */
-struct registration {
-	struct registration *next_of_set, *next_of_endpoint;
-	struct epollset *set;
-	struct endpoint *endpoint;
-	int hub __attribute__((
-		aligned(8))); /* a copy of the hub's number, -1: the endpoint's own */
-	int fd, epfd;
-	uint32_t events;   /* as the program asked */
-	epoll_data_t data; /* as the program gave it */
-	uint64_t tag;	   /* what the kernel holds for the original; tag + 1 for the hub */
-	bool on_hub;	   /* the hub is in the kernel's set for this registration */
-	bool armed;	   /* EPOLLONESHOT: not told since it was armed */
-};
+#include "stalls.h"
 
 struct epollset {
 	uint32_t numbers;
@@ -49,7 +32,7 @@ static uint64_t new_tag(const struct registration *registration)
 		memcpy(&secret, (const void *)getauxval(AT_RANDOM), sizeof(secret));
 		secret |= 1;
 	}
-	return (secret * (serial += 2) ^ (uintptr_t)registration) & ~UINT64_C(1);
+	return (secret * (serial += 4) ^ (uintptr_t)registration) & ~(uint64_t)ENTRIES;
 }
 
 static struct epollset *set_of(int epfd, bool make)
@@ -100,61 +83,13 @@ static void unlink_registration(struct registration *registration)
 	pool_give(&registrations, registration);
 }
 
-/* ------------------------------------------------------------------ the kernel's two entries */
-
-static int ctl(int epfd, int op, int fd, uint32_t events, uint64_t data)
+void epollset_watch_stalls(struct endpoint *endpoint)
 {
-	struct epoll_event event = {.events = events, .data.u64 = data};
-
-	return libc.epoll_ctl(epfd, op, fd, &event);
-}
-
-/* Events of the original's entry. Where the hub cannot be watched, input stays with it. */
-static uint32_t originals(const struct registration *registration)
-{
-	return registration->on_hub ? registration->events & ~(uint32_t)INPUT
-				    : registration->events;
-}
-
-/* An epoll set in an epoll set cannot be EPOLLEXCLUSIVE (fs/eventpoll.c): all are woken then. */
-static uint32_t hubs(const struct registration *registration)
-{
-	return (registration->events & INPUT ? EPOLLIN : 0) |
-	       (registration->events & MANNER & ~(uint32_t)EPOLLEXCLUSIVE);
-}
-
-static int hub_of(const struct registration *registration)
-{
-	return registration->hub >= 0 ? registration->hub : registration->endpoint->hub;
-}
-
-static int put_hub(struct registration *registration, int op)
-{
-	/* a change needs no memory, so it cannot fail */
-	int fault = op == EPOLL_CTL_ADD ? fault_at("epoll") : 0;
-
-	if (fault) {
-		errno = fault;
-		return -1;
-	}
-	return ctl(registration->epfd, op, hub_of(registration), hubs(registration),
-		   registration->tag + 1);
-}
-
-/* The endpoint is in the set under another number already: so must its hub be. */
-static int add_hub(struct registration *registration)
-{
-	int copy;
-
-	if (put_hub(registration, EPOLL_CTL_ADD) == 0)
-		return 0;
-	if (errno != EEXIST)
-		return -1;
-	copy = libc.fcntl(registration->endpoint->hub, F_DUPFD_CLOEXEC, 3);
-	if (copy < 0)
-		return -1;
-	hidden_adopt(copy, &registration->hub);
-	return put_hub(registration, EPOLL_CTL_ADD);
+	if (!lock_take(&sets_lock))
+		return;
+	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint)
+		registration_watch_stalls(r);
+	lock_release(&sets_lock);
 }
 
 /* Two entries, the hub's first: should it fail, the original's is as without us. */
@@ -180,17 +115,18 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 	registration->tag = new_tag(registration);
 	registration->armed = true;
 	registration->on_hub = true;
-	ret = ctl(epfd, EPOLL_CTL_ADD, fd, originals(registration), registration->tag);
+	registration->on_stalls = false;
+	ret = registration_put(registration, EPOLL_CTL_ADD, ORIGINAL);
 	if (ret < 0) {
 		pool_give(&registrations, registration);
 		return ret;
 	}
-	if (add_hub(registration) < 0) {
+	if (registration_add_hub(registration) < 0) {
 		/* what is peeled off already would never wake this set */
 		if (endpoint->associations.peeled > 0) {
 			int error = errno;
 
-			ctl(epfd, EPOLL_CTL_DEL, fd, 0, 0);
+			registration_remove(registration, ORIGINAL);
 			registration->tag = 0;
 			hidden_close(&registration->hub);
 			pool_give(&registrations, registration);
@@ -198,7 +134,7 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 			return -1;
 		}
 		registration->on_hub = false;
-		ctl(epfd, EPOLL_CTL_MOD, fd, originals(registration), registration->tag);
+		registration_put(registration, EPOLL_CTL_MOD, ORIGINAL);
 		/* what is peeled off now would never wake this set */
 		endpoint->held = "an epoll set cannot watch the hub";
 	}
@@ -206,6 +142,8 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 	set->first = registration;
 	registration->next_of_endpoint = endpoint->registrations;
 	endpoint->registrations = registration;
+	if (endpoint->stalls >= 0)
+		registration_watch_stalls(registration);
 	return 0;
 }
 
@@ -217,23 +155,26 @@ static int modify(struct registration *registration, const struct epoll_event *e
 	registration->events = event->events;
 	registration->data = event->data;
 	__atomic_store_n(&registration->armed, true, __ATOMIC_RELEASE);
-	ret = ctl(registration->epfd, EPOLL_CTL_MOD, registration->fd, originals(registration),
-		  registration->tag);
+	ret = registration_put(registration, EPOLL_CTL_MOD, ORIGINAL);
 	if (ret < 0)
 		*registration = was;
 	else if (registration->on_hub)
-		put_hub(registration, EPOLL_CTL_MOD);
+		registration_put(registration, EPOLL_CTL_MOD, HUB);
+	if (ret == 0 && registration->on_stalls)
+		registration_put(registration, EPOLL_CTL_MOD, STALLS);
 	return ret;
 }
 
 static int drop(struct registration *registration)
 {
-	int ret = libc.epoll_ctl(registration->epfd, EPOLL_CTL_DEL, registration->fd, NULL);
+	int ret = registration_remove(registration, ORIGINAL);
 
 	if (ret < 0)
 		return ret;
 	if (registration->on_hub)
-		libc.epoll_ctl(registration->epfd, EPOLL_CTL_DEL, hub_of(registration), NULL);
+		registration_remove(registration, HUB);
+	if (registration->on_stalls)
+		registration_remove(registration, STALLS);
 	unlink_registration(registration);
 	return 0;
 }
@@ -268,7 +209,8 @@ struct found {
 	int fd, epfd;
 	uint32_t events;
 	epoll_data_t data;
-	bool is_hub, on_hub, told;
+	enum entry entry;
+	bool on_hub, on_stalls, told;
 };
 
 static bool look_up(const struct epollset *set, uint64_t tag, struct found *ret)
@@ -278,7 +220,7 @@ static bool look_up(const struct epollset *set, uint64_t tag, struct found *ret)
 	if (!lock_take(&sets_lock))
 		return false;
 	for (registration = set->first; registration; registration = registration->next_of_set)
-		if (registration->tag == (tag & ~UINT64_C(1)))
+		if (registration->tag == (tag & ~(uint64_t)ENTRIES))
 			break;
 	if (registration)
 		*ret = (struct found){
@@ -288,18 +230,19 @@ static bool look_up(const struct epollset *set, uint64_t tag, struct found *ret)
 			.epfd = registration->epfd,
 			.events = registration->events,
 			.data = registration->data,
-			.is_hub = tag & 1,
+			.entry = (enum entry)(tag & ENTRIES),
 			.on_hub = registration->on_hub,
+			.on_stalls = registration->on_stalls,
 		};
 	lock_release(&sets_lock);
 	return registration != NULL;
 }
 
-/* EPOLLONESHOT: told once, by whichever entry; the other one is put to sleep. */
+/* EPOLLONESHOT: told once, by whichever entry; the others are put to sleep. */
 static bool tell_once(const struct found *found)
 {
 	struct registration *registration = found->registration;
-	bool ret;
+	bool there[] = {true, false, false}, ret;
 
 	if (!(found->events & EPOLLONESHOT))
 		return true;
@@ -307,11 +250,11 @@ static bool tell_once(const struct found *found)
 		return true;
 	ret = registration->tag != 0 && registration->armed;
 	registration->armed = false;
-	if (ret && found->is_hub && (originals(registration) & ~MANNER))
-		ctl(found->epfd, EPOLL_CTL_MOD, found->fd, EPOLLONESHOT, registration->tag);
-	if (ret && !found->is_hub && registration->on_hub)
-		ctl(found->epfd, EPOLL_CTL_MOD, hub_of(registration), EPOLLONESHOT,
-		    registration->tag + 1);
+	there[HUB] = registration->on_hub;
+	there[STALLS] = registration->on_stalls;
+	for (enum entry entry = ORIGINAL; ret && entry <= STALLS; entry++)
+		if (there[entry] && entry != found->entry)
+			registration_silence(registration, entry);
 	lock_release(&sets_lock);
 	return ret;
 }
@@ -324,6 +267,15 @@ static uint32_t input(struct endpoint *endpoint, const struct found *found)
 	return found->events & INPUT;
 }
 
+/* Can anything be sent? Only where it asked, and where the original's own word is not what counts.
+ */
+static uint32_t output(struct endpoint *endpoint, const struct found *found)
+{
+	if (!found->on_stalls || !(found->events & OUTPUT) || !stalls_over(endpoint))
+		return 0;
+	return found->events & OUTPUT;
+}
+
 static bool is_readable(int fd)
 {
 	struct pollfd poll = {.fd = fd, .events = POLLIN};
@@ -332,37 +284,44 @@ static bool is_readable(int fd)
 }
 
 /*
- * One entry of the kernel's tells of input, the other of all else; the program is told all at once,
- * as by one socket. (The bits of epoll are those of poll.)
+ * One entry of the kernel's tells of input, one of output after a stall, one of all else; the
+ * program is told all at once, as by one socket. (The bits of epoll are those of poll.)
  */
 static uint32_t all_events(const struct found *found, uint32_t events)
 {
 	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) =
 		endpoint_pin(found->endpoint);
 	uint32_t others = found->events & ~(uint32_t)INPUT & ~MANNER & 0xffff;
+	struct pollfd poll = {.fd = endpoint ? endpoint->number : -1};
 
 	if (!endpoint)
 		return 0;
-	if (found->is_hub) {
-		struct pollfd poll = {.fd = endpoint->number, .events = (short)others};
-
+	if (found->on_stalls)
+		others &= ~(uint32_t)OUTPUT;
+	if (found->entry == HUB)
 		events = input(endpoint, found);
-		if (events && others && libc.poll(&poll, 1, 0) > 0)
-			events |= (uint32_t)(unsigned short)poll.revents &
-				  (others | (uint32_t)(EPOLLERR | EPOLLHUP));
-	} else if (found->on_hub && is_readable(endpoint->hub)) {
+	else if (found->entry == STALLS)
+		events = output(endpoint, found);
+	if (!events)
+		return 0;
+	poll.events = (short)others;
+	if (found->entry != ORIGINAL && others && libc.poll(&poll, 1, 0) > 0)
+		events |= (uint32_t)(unsigned short)poll.revents &
+			  (others | (uint32_t)(EPOLLERR | EPOLLHUP));
+	if (found->entry != HUB && found->on_hub && is_readable(endpoint->hub))
 		events |= input(endpoint, found);
-	}
+	if (found->entry != STALLS)
+		events |= output(endpoint, found);
 	return events;
 }
 
-/* A wake-up by the hub that came to nothing must arm an EPOLLONESHOT entry again. */
+/* A wake-up that came to nothing must arm an EPOLLONESHOT entry again. */
 static void rearm(const struct found *found)
 {
 	if (!(found->events & EPOLLONESHOT) || !lock_take(&sets_lock))
 		return;
 	if (found->registration->tag != 0 && found->registration->armed)
-		put_hub(found->registration, EPOLL_CTL_MOD);
+		registration_put(found->registration, EPOLL_CTL_MOD, found->entry);
 	lock_release(&sets_lock);
 }
 
@@ -493,22 +452,26 @@ struct move {
 
 static struct move moving;
 
+static void move_association(struct endpoint *endpoint, struct association *association)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &association->source};
+
+	libc.epoll_ctl(endpoint->hub, EPOLL_CTL_ADD, moving.to, &event);
+	libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, moving.from, NULL);
+	if (!association->blocked)
+		return;
+	event = (struct epoll_event){.events = EPOLLOUT, .data.ptr = association};
+	libc.epoll_ctl(endpoint->stalls, EPOLL_CTL_ADD, moving.to, &event);
+	libc.epoll_ctl(endpoint->stalls, EPOLL_CTL_DEL, moving.from, NULL);
+}
+
 static void move_one(struct endpoint *endpoint)
 {
-	for (struct association *a = endpoint->associations.first; a; a = a->next) {
-		if (&a->source.fd == moving.slot) {
-			struct epoll_event event = {.events = EPOLLIN, .data.ptr = &a->source};
-
-			libc.epoll_ctl(endpoint->hub, EPOLL_CTL_ADD, moving.to, &event);
-			libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, moving.from, NULL);
-		}
-	}
-	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint) {
-		if (!r->on_hub || hub_of(r) != moving.from)
-			continue;
-		ctl(r->epfd, EPOLL_CTL_ADD, moving.to, hubs(r), r->tag + 1);
-		libc.epoll_ctl(r->epfd, EPOLL_CTL_DEL, moving.from, NULL);
-	}
+	for (struct association *a = endpoint->associations.first; a; a = a->next)
+		if (&a->source.fd == moving.slot)
+			move_association(endpoint, a);
+	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint)
+		registration_move(r, moving.from, moving.to);
 }
 
 void epollset_hidden_moves(const int *slot, int from, int to)

@@ -3,8 +3,9 @@
  * epollset: the program's epoll sets that endpoints are registered in.
  *
  * The kernel's own set carries, for one registration of the program, two entries of ours: the
- * original for everything but input, and the endpoint's hub for input. Both are level-triggered,
- * edge-triggered or one-shot as the program asked, so waits and wake-ups stay the kernel's.
+ * original for everything but input, and the endpoint's hub for input; after the first stall a
+ * third for output (stalls.h). All are level-triggered, edge-triggered or one-shot as the program
+ * asked, so waits and wake-ups stay the kernel's.
  */
 #ifndef SCTPEEL_EPOLLSET_H
 #define SCTPEEL_EPOLLSET_H
@@ -15,6 +16,8 @@ struct epollset;
 
 /* epoll_ctl on an endpoint: results and errno as the kernel's for one socket. */
 int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epoll_event *event);
+/* The endpoint has had its first stall: its registrations ask stalls.c for output from now on. */
+void epollset_watch_stalls(struct endpoint *endpoint);
 /* All the waits. timeout NULL: for ever. `set` is pinned by the caller's descriptor. */
 int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
 		  const struct timespec *timeout, const sigset_t *mask);

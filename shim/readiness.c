@@ -8,11 +8,10 @@
 
 #include "events/events.h"
 #include "fanin.h"
-#include "peel.h"
-#include "peeled.h"
 #include "source_queue.h"
+#include "stalls.h"
 
-enum { READ = POLLIN | POLLRDNORM, WRITE = POLLOUT | POLLWRNORM, ON_STACK = 64, BLOCKED = 16 };
+enum { READ = POLLIN | POLLRDNORM, WRITE = POLLOUT | POLLWRNORM, ON_STACK = 64, HIDDEN = 2 };
 
 /* A hidden descriptor that is watched for one of the program's entries. */
 struct extra {
@@ -48,7 +47,7 @@ bool readiness_concerns(struct pollfd *fds, nfds_t nfds)
 /* poll may be called in a signal handler: no malloc. */
 static bool make_room(struct watch *watch, nfds_t nfds)
 {
-	nfds_t room = nfds * (1 + BLOCKED) + 1;
+	nfds_t room = nfds * (1 + HIDDEN);
 	size_t each = sizeof(struct pollfd) + sizeof(struct extra);
 
 	watch->fds = watch->fds_on_stack;
@@ -84,27 +83,6 @@ static void add(struct watch *watch, nfds_t of, int fd, short events, short gran
 	watch->fds[watch->total++] = (struct pollfd){.fd = fd, .events = events};
 }
 
-/*
- * A send to a stalled peeled association was refused: the fd counts as writable when that one takes
- * data again, not at once because the original has room.
- */
-static void add_blocked(struct watch *watch, nfds_t i, struct endpoint *endpoint)
-{
-	int n = 0;
-
-	FOR_EACH_PEELED (association, endpoint) {
-		if (!association->blocked)
-			continue;
-		if (n++ < BLOCKED)
-			add(watch, i, association->source.fd, POLLOUT,
-			    watch->fds[i].events & WRITE);
-	}
-	if (n > 0)
-		watch->fds[i].events &= (short)~WRITE;
-	else
-		endpoint->any_blocked = false;
-}
-
 static void add_entry(struct watch *watch, nfds_t i)
 {
 	int fd = watch->fds[i].fd;
@@ -116,8 +94,11 @@ static void add_entry(struct watch *watch, nfds_t i)
 		return;
 	if ((watch->fds[i].events & READ) && fanin_hub(endpoint, fd) == 0)
 		add(watch, i, endpoint->hub, POLLIN, watch->fds[i].events & READ);
-	if ((watch->fds[i].events & WRITE) && unlikely(endpoint->any_blocked))
-		add_blocked(watch, i, endpoint);
+	if ((watch->fds[i].events & WRITE) &&
+	    unlikely(__atomic_load_n(&endpoint->stalled, __ATOMIC_RELAXED) > 0)) {
+		add(watch, i, endpoint->stalls, POLLIN, watch->fds[i].events & WRITE);
+		watch->fds[i].events &= (short)~WRITE;
+	}
 }
 
 static void prepare(struct watch *watch, const struct pollfd *fds, nfds_t nfds)
@@ -141,10 +122,7 @@ static short granted(const struct watch *watch, nfds_t extra, short had)
 		return 0;
 	if (grants & READ)
 		return (had & READ) || !fanin_readable(endpoint, fd) ? 0 : grants;
-	FOR_EACH_PEELED (association, endpoint)
-		if (association->source.fd == watch->fds[extra].fd)
-			association->blocked = false;
-	return grants;
+	return stalls_over(endpoint) ? grants : 0;
 }
 
 static int count_ready(const struct pollfd *fds, nfds_t nfds)

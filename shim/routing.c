@@ -9,6 +9,7 @@
 #include "fanin.h"
 #include "peel.h"
 #include "peeled.h"
+#include "stalls.h"
 #include "telling.h"
 
 #ifndef SCTP_SENDALL
@@ -80,14 +81,14 @@ static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
 	tell_call(fd, association->id, "sendmsg");
 	*ret = send_on(endpoint, association->source.fd, msg, flags);
 	if (*ret >= 0) {
+		stalls_sent(endpoint, association);
 		if (aborts)
 			fanin_reap(endpoint, association);
 		return SENT_OR_FAILED;
 	}
 	if (errno == EAGAIN) {
 		association->sndblocked++;
-		__atomic_store_n(&association->blocked, true, __ATOMIC_RELEASE);
-		__atomic_store_n(&endpoint->any_blocked, true, __ATOMIC_RELEASE);
+		stalls_begin(endpoint, association);
 		return SENT_OR_FAILED;
 	}
 	if (!is_end_error(errno))

@@ -186,6 +186,7 @@ static void claim_one(struct endpoint *endpoint)
 	endpoint->peeling += endpoint->peeling & 1;
 	endpoint->pins = 1;
 	endpoint->hub_inherited = endpoint->hub >= 0;
+	endpoint->stalls_inherited = endpoint->stalls >= 0;
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
 		a->users = 0;
 	for (int i = 0; endpoint->holders && i < HOLDERS; i++) {

@@ -6,6 +6,7 @@
 
 #include "hidden.h"
 #include "peel.h"
+#include "stalls.h"
 
 enum { LOOK_EVENTS = 64, LOOK_MESSAGES = 64, FRESH_IN_A_ROW = 64 };
 /* A look asks the kernel about each source that it tells of: the more it told, the rarer it is. */
@@ -152,6 +153,8 @@ void fanin_leave(struct endpoint *endpoint, struct source *source)
 	int kept = errno;
 
 	/* in a fork child the hub is the parent's, and so is what is in it */
+	if (source != &endpoint->original)
+		stalls_end(endpoint, (struct association *)(void *)source);
 	if (source->fd >= 0 && !endpoint->hub_inherited)
 		libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, source->fd, NULL);
 	queue_remove(endpoint, source);

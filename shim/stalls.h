@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stalls: peeled associations that a send found full (W04).
+ *
+ * While there are any, the program's descriptor counts as writable when one of them takes data
+ * again, not at once because the original has room. A hidden epoll instance, made by the first
+ * stall, tells: it is readable when the descriptor is writable.
+ */
+#ifndef SCTPEEL_STALLS_H
+#define SCTPEEL_STALLS_H
+
+#include "endpoint.h"
+
+/* A send to the association answered EAGAIN. No lock held. errno is kept. */
+void stalls_begin(struct endpoint *endpoint, struct association *association);
+/* A send to it was taken. No lock held. errno is kept. */
+void stalls_sent(struct endpoint *endpoint, struct association *association);
+/* It takes data again, or ends. The endpoint's lock is held. errno is kept. */
+void stalls_end(struct endpoint *endpoint, struct association *association);
+/*
+ * Is the descriptor writable, as far as stalls go? Those that take data again are over with it: the
+ * program is told now. No lock held. errno is kept.
+ */
+bool stalls_over(struct endpoint *endpoint);
+
+#endif
