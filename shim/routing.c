@@ -172,6 +172,22 @@ static ssize_t send_to_one(struct endpoint *endpoint, int fd, const struct msghd
 	}
 }
 
+/*
+ * A peeled socket has no ear for it and takes the primary path (KERNEL.md 4): what is used so stays
+ * where it is.
+ */
+static void note_chosen_path(struct endpoint *endpoint, const struct destination *to)
+{
+	struct association *association = peeled_by_address(endpoint, &to->peer);
+
+	peel_hold(endpoint, "sends to addresses of its choice (SCTP_ADDR_OVER)");
+	if (!association)
+		return;
+	tell_error(association->id,
+		   "SCTP_ADDR_OVER: what is peeled off already takes the primary path", 0);
+	peel_unuse(endpoint, association);
+}
+
 ssize_t routing_send(struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
 {
 	struct destination to;
@@ -181,6 +197,8 @@ ssize_t routing_send(struct endpoint *endpoint, int fd, const struct msghdr *msg
 		return libc.sendmsg(fd, msg, flags);
 	ancillary_destination(msg, &to);
 	fanin_tidy(endpoint, fd);
+	if (unlikely(to.flags & SCTP_ADDR_OVER) && to.peer.family)
+		note_chosen_path(endpoint, &to);
 	if (to.flags & SCTP_SENDALL)
 		ret = send_to_all(endpoint, fd, msg, flags);
 	else
