@@ -94,8 +94,8 @@ pool_serves() {
 			-interval=20 "${quiet[@]}" || return
 		users+=("user$i-$way")
 	done
-	wait_until -t 60 registered "$count" && wait_until -t 600 answers "$way" "$(messages "$way")" &&
-		wait_until -t 600 registrations "$way" "$repeated" || return
+	# Idle users leave the registrar after half a minute.
+	wait_until -t 60 registered "$count" && wait_until -t 60 registrations "$way" 10 || return
 	cat /proc/net/sctp/assocs >"$during"
 	read -r shared peeled < <(styles 3863 "$during")
 	case $way in
@@ -103,7 +103,9 @@ pool_serves() {
 	all) assert_equal "$shared $peeled" "0 $count" ;;
 	volume) assert [ "$peeled" -ge 1 ] && assert_equal "$((shared + peeled))" "$count" ;;
 	esac || return
-	end "${users[@]}" || return
+	wait_until -t 600 answers "$way" "$(messages "$way")" &&
+		wait_until -t 600 registrations "$way" "$repeated" &&
+		end "${users[@]}" || return
 	for port in 7001 7002 7003 7004; do
 		wait_until no_association "$port" || return
 	done
