@@ -152,7 +152,6 @@ static void read_back(struct endpoint *endpoint, int fd)
 	struct timeval timeout = {0};
 	socklen_t len = sizeof(timeout);
 
-	endpoint->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
 	endpoint->listening = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != 0;
 	endpoint->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
 	endpoint->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
@@ -196,6 +195,8 @@ static struct endpoint *create(int fd, bool born)
 	}
 	if (!born)
 		read_back(endpoint, fd);
+	/* also a socket may be born with SOCK_NONBLOCK */
+	endpoint->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
 	endpoint->family = get_int(fd, SOL_SOCKET, SO_DOMAIN, AF_INET);
 	/* messages must tell whose they are, also to a program that gives no control buffer */
 	endpoint->hides_rcvinfo = !endpoint->wants_rcvinfo;

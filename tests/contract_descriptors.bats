@@ -82,6 +82,11 @@ load contract
 }
 
 # contract: D04
+@test "SOCK_NONBLOCK from birth" {
+	contract 2 descriptors d04-nonblocking-born
+}
+
+# contract: D04
 @test "O_NONBLOCK for sends" {
 	contract 1 descriptors d04-nonblocking-send
 }

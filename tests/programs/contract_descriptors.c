@@ -597,6 +597,32 @@ static void d04_nonblocking(void)
 }
 
 /* A send that would sleep, on an association that is peeled. */
+/* Nobody says O_NONBLOCK but socket itself. */
+static void d04_nonblocking_born(void)
+{
+	struct sockaddr_in address = loopback(1, 0);
+	int server = socket(AF_INET, SOCK_SEQPACKET | SOCK_NONBLOCK, IPPROTO_SCTP);
+
+	if (server < 0 || bind(server, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(server, 10))
+		die("server");
+	be_prompt(server);
+	subscribe(server, SUB_DATA);
+	set_timeout(server, SO_RCVTIMEO, 3000); /* so that the test ends */
+	connect_peer(new_peer(), server);
+	connect_peer(new_peer(), server);
+	for (int i = 0; i < 3; i++) {
+		double began = now();
+
+		hear("nothing", server, 0);
+		OUTCOME("read", read(server, message_buffer, 10));
+		tell("%s", how_long(now() - began));
+		peer_sends(&peers[i % 2], 50);
+		hear("a message", server, 0);
+	}
+	close_scene(server);
+}
+
 static void d04_nonblocking_send(void)
 {
 	int server = open_scene(1);
@@ -848,6 +874,7 @@ static const struct test tests[] = {
 	{"d03-children", d03_children},
 	{"d03-executed", d03_executed},
 	{"d04-nonblocking", d04_nonblocking},
+	{"d04-nonblocking-born", d04_nonblocking_born},
 	{"d04-nonblocking-send", d04_nonblocking_send},
 	{"d04-shutdown", d04_shutdown},
 	{"d04-shutdown-client", d04_shutdown_client},
