@@ -5,6 +5,7 @@
 # make test         everything that proves it works
 # make conformance  the same under more policies; writes tests/CONFORMANCE.md
 # make mutants      whether the tests notice when the code they test is taken out
+# make torture      any peers against any servers under any policy: MINUTES=10 SEED=1
 # make real         Debian's programs under the shim again, with 10,000 messages each
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
 # make check        compilers, analysers, formatting
@@ -36,6 +37,8 @@ ifdef SANITIZE
 # The runtime stands first in LD_PRELOAD, so the library must not bring a second one.
 ALL_CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SANITIZE)
+# Of the live page's fences it knows nothing; other processes are what they are for.
+ALL_CFLAGS += $(if $(findstring thread,$(SANITIZE)),-Wno-tsan)
 else
 SHIM_LDFLAGS += -Wl,--no-undefined
 FORTIFY := -D_FORTIFY_SOURCE=2
@@ -67,7 +70,7 @@ quiet = @echo '  $(1)	$@';
 endif
 
 all: $(BUILD)/libsctpeel.so $(if $(TOOL_SRC),$(BUILD)/sctpeel)
-programs: all $(PROGRAMS) $(PURE_PROGRAMS) $(CLASSES) $(BEAMS)
+programs: all $(PROGRAMS) $(PURE_PROGRAMS) $(BUILD)/programs/torture $(CLASSES) $(BEAMS)
 
 $(BUILD)/libsctpeel.so: $(call obj,$(SHIM_SRC)) $(BUILD)/libsctpeel.map
 	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(SHIM_LDFLAGS) -o $@ $(filter %.o,$^) -ldl
@@ -103,6 +106,12 @@ $(PROGRAMS): $(BUILD)/%: tests/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lsctp -lpthread -lm
 
+# -rdynamic: so that its watchdog can name functions.
+$(BUILD)/programs/torture: $(wildcard tests/torture/*.[ch])
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LDFLAGS) -rdynamic \
+		-o $@ $(filter %.c,$^) -lsctp -lpthread
+
 $(TOOL_PROGRAMS): $(BUILD)/%: tests/%.c $(filter-out %/sctpeel.o,$(call obj,$(TOOL_SRC))) $(BUILD)/libpure.a
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
@@ -133,6 +142,14 @@ mutants:
 	@tests/setup test
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/mutants
+
+# Each hour of the clock has its seeds, unless SEED says where to begin.
+torture: MINUTES ?= 10
+torture: SEED ?= $(shell date +%Y%m%d%H)000
+torture:
+	@tests/setup test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/guest -- tests/torture/run -m $(MINUTES) $(SEED)
 
 # In make test these files are content with 500 messages, and with the shim alone.
 real: FILES ?= $(shell grep -l in_the_field tests/*.bats)
@@ -221,6 +238,6 @@ clean:
 	rm -rf build build-asan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs test real mutants demo bench bench-quick sanitize check install uninstall deb clean \
+.PHONY: FORCE all programs test torture real mutants demo bench bench-quick sanitize check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:
