@@ -92,6 +92,17 @@ void epollset_watch_stalls(struct endpoint *endpoint)
 	lock_release(&sets_lock);
 }
 
+/* No memory: what is peeled off would never wake this set. */
+static int add_unknown(struct endpoint *endpoint, int epfd, int fd, const struct epoll_event *event)
+{
+	if (endpoint->associations.peeled > 0) {
+		errno = ENOMEM;
+		return -1;
+	}
+	endpoint->held = "no memory to watch an epoll set";
+	return libc.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, (struct epoll_event *)(uintptr_t)event);
+}
+
 /* Two entries, the hub's first: should it fail, the original's is as without us. */
 static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_event *event)
 {
@@ -103,8 +114,7 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 		pool_init(&registrations, sizeof(struct registration));
 	registration = set ? pool_take(&registrations) : NULL;
 	if (!registration)
-		return libc.epoll_ctl(epfd, EPOLL_CTL_ADD, fd,
-				      (struct epoll_event *)(uintptr_t)event);
+		return add_unknown(endpoint, epfd, fd, event);
 	registration->set = set;
 	registration->endpoint = endpoint;
 	registration->fd = fd;
