@@ -292,7 +292,11 @@ static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *at
 		return DELIVER;
 	queue_remove(endpoint, attempt->source);
 	if (association->ended || (was_bound && !peel_alive(attempt->fd, association->id))) {
-		peel_retire(endpoint, association);
+		association->ended = true;
+		/* another thread may have found the end since we looked: its news is still there */
+		reap(endpoint, association);
+		if (!association->retired)
+			queue_keep(endpoint, attempt->source);
 		return TRY_ON;
 	}
 	/* the rest of a message in partial delivery has not come yet: others wait, as natively */

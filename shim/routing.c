@@ -93,9 +93,14 @@ static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
 	}
 	if (!is_end_error(errno))
 		return SENT_OR_FAILED;
-	if (errno != EPIPE && peel_alive(association->source.fd, association->id)) {
-		/* an error that was left pending: the next send says how things stand */
-		*ret = send_on(endpoint, association->source.fd, msg, flags);
+	if (peel_alive(association->source.fd, association->id)) {
+		/*
+		 * EPIPE: it was blocked, and is shutting down (sctp_wait_for_sndbuf): its end is
+		 * yet to be told. Else an error was left pending: the next send says how things
+		 * stand
+		 */
+		if (errno != EPIPE)
+			*ret = send_on(endpoint, association->source.fd, msg, flags);
 		return SENT_OR_FAILED;
 	}
 	fanin_reap(endpoint, association);

@@ -13,7 +13,7 @@ torture() {
 
 @test "any peers, any server, any policy" {
 	requires netns
-	torture 1 3 4 6 10 12 14 18 19 20 21
+	torture 1 3 4 6 10 12 14 18 19 20 21 30
 }
 
 @test "the judge sees what is lost, doubled, changed, left open, or stuck; and shrinks the script" {
