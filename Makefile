@@ -114,7 +114,7 @@ $(BUILD)/programs/torture: $(wildcard tests/torture/*.[ch])
 
 $(TOOL_PROGRAMS): $(BUILD)/%: tests/%.c $(filter-out %/sctpeel.o,$(call obj,$(TOOL_SRC))) $(BUILD)/libpure.a
 	@mkdir -p $(@D)
-	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(TOOL_LIBS)
 
 $(filter-out $(TOOL_PROGRAMS),$(PURE_PROGRAMS)): $(BUILD)/%: tests/%.c $(BUILD)/libpure.a
 	@mkdir -p $(@D)
