@@ -9,6 +9,7 @@
 #include "events/events.h"
 #include "fanin.h"
 #include "hidden.h"
+#include "peel.h"
 #include "pool.h"
 #include "registration.h"
 #include "source_queue.h"
@@ -99,7 +100,7 @@ static int add_unknown(struct endpoint *endpoint, int epfd, int fd, const struct
 		errno = ENOMEM;
 		return -1;
 	}
-	endpoint->held = "no memory to watch an epoll set";
+	peel_hold(endpoint, "no memory to watch an epoll set");
 	return libc.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, (struct epoll_event *)(uintptr_t)event);
 }
 
@@ -146,7 +147,7 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 		registration->on_hub = false;
 		registration_put(registration, EPOLL_CTL_MOD, ORIGINAL);
 		/* what is peeled off now would never wake this set */
-		endpoint->held = "an epoll set cannot watch the hub";
+		peel_hold(endpoint, "an epoll set cannot watch the hub");
 	}
 	registration->next_of_set = set->first;
 	set->first = registration;

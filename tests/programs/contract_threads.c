@@ -378,6 +378,9 @@ static void all_restart(bool restart)
 				   .sa_flags = restart ? SA_RESTART : 0};
 
 	sigaction(SIGPIPE, &action, NULL);
+	/* nor may one for faults, which never restart, be taken for it */
+	action.sa_flags = 0;
+	sigaction(SIGSEGV, &action, NULL);
 }
 
 static void t03_receive(void)

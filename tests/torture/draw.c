@@ -33,7 +33,8 @@ static bool tells_id(const int *set)
 	case BY_SCTP_RECVMSG:
 		return set[SET_info] == INFO_SNDRCV; /* libsctp has room for one */
 	case BY_SCTP_RECVV:
-		return set[SET_info] >= INFO_RCVINFO;
+		/* what tells of the next message takes its place */
+		return set[SET_info] == INFO_RCVINFO || set[SET_info] == INFO_BOTH;
 	default:
 		return false;
 	}
@@ -151,7 +152,7 @@ static void draw_policy(struct plan *plan, uint64_t *state)
 		"SCTPEEL_QUANTUM=1",
 		"SCTPEEL_MAX=2",
 		"SCTPEEL_RCVBUF=20000",
-		"SCTPEEL_SNDBUF=10000",
+		"SCTPEEL_SNDBUF=40000",
 		"SCTPEEL_INJECT=peel:EBUSY:every=3",
 	};
 	unsigned preset = draw(state, 8), rules = 1 + draw(state, 4);
