@@ -152,11 +152,11 @@ static void read_back(struct endpoint *endpoint, int fd)
 	struct timeval timeout = {0};
 	socklen_t len = sizeof(timeout);
 
-	endpoint->listening = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != 0;
-	endpoint->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
-	endpoint->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
+	endpoint->set->listening = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != 0;
+	endpoint->set->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
+	endpoint->set->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
 	if (libc.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len) == 0)
-		endpoint->rcvtimeo_ns =
+		endpoint->set->rcvtimeo_ns =
 			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
 	inheritance_note_all(endpoint);
 }
@@ -183,6 +183,7 @@ static struct endpoint *create(int fd, bool born)
 	if (!endpoint)
 		return NULL;
 	associations_init(&endpoint->associations, policy_assoc_state_size(settings->policy));
+	endpoint->set = &endpoint->own_set;
 	endpoint->hub = endpoint->stalls = -1;
 	endpoint->original.fd = -1;
 	if (state_size > 0) {
@@ -196,15 +197,15 @@ static struct endpoint *create(int fd, bool born)
 	if (!born)
 		read_back(endpoint, fd);
 	/* also a socket may be born with SOCK_NONBLOCK */
-	endpoint->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	endpoint->set->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
 	endpoint->family = get_int(fd, SOL_SOCKET, SO_DOMAIN, AF_INET);
 	/* messages must tell whose they are, also to a program that gives no control buffer */
-	endpoint->hides_rcvinfo = !endpoint->wants_rcvinfo;
-	if (endpoint->hides_rcvinfo &&
+	endpoint->set->hides_rcvinfo = !endpoint->set->wants_rcvinfo;
+	if (endpoint->set->hides_rcvinfo &&
 	    libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on)) < 0)
 		endpoint->held = "the kernel has no SCTP_RECVRCVINFO";
 	if (events_want(EVENT_MSG))
-		endpoint->hides_arrival = ask_for_arrivals(fd, born);
+		endpoint->set->hides_arrival = ask_for_arrivals(fd, born);
 	siblings_opened(endpoint);
 	events_socket_opened();
 	return endpoint;

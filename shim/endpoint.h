@@ -24,6 +24,15 @@ struct queue {
 
 enum { NOTED_OPTIONS = 64 };
 
+/* What the program has set on its socket, as far as we must know; atomic. */
+struct as_set {
+	bool nonblock, listening, interleave, wants_rcvinfo;
+	bool hides_rcvinfo;   /* SCTP_RECVRCVINFO is switched on for us alone */
+	bool hides_arrival;   /* SO_TIMESTAMPNS is; only where messages are traced */
+	uint64_t rcvtimeo_ns; /* 0: none */
+	uint64_t noted; /* bit set over inheritance.c's table: options that a peel would lose */
+};
+
 struct holders;
 
 struct endpoint {
@@ -36,12 +45,7 @@ struct endpoint {
 	int number;		   /* one of its numbers */
 	struct peer_address local; /* family 0: unknown */
 
-	/* what the program has set, as far as we must know; atomic */
-	bool nonblock, listening, interleave, wants_rcvinfo;
-	bool hides_rcvinfo;   /* SCTP_RECVRCVINFO is switched on for us alone */
-	bool hides_arrival;   /* SO_TIMESTAMPNS is; only where messages are traced */
-	uint64_t rcvtimeo_ns; /* 0: none */
-	uint64_t noted; /* bit set over inheritance.c's table: options that a peel would lose */
+	struct as_set own_set, *set; /* the latter is where processes share it once they do */
 
 	/* receiving: fanin.c */
 	int hub __attribute__((aligned(8))); /* hidden number, -1: none yet */

@@ -51,7 +51,8 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 	if (attempt->n < 0)
 		return;
 	ancillary_read(&inner, (size_t)attempt->n, &attempt->got);
-	ancillary_deliver(&inner, outer, endpoint->hides_rcvinfo, endpoint->hides_arrival);
+	ancillary_deliver(&inner, outer, endpoint->set->hides_rcvinfo,
+			  endpoint->set->hides_arrival);
 }
 
 /* Reads the rest of a notification that the program must not see and had too small a buffer for. */
@@ -275,8 +276,8 @@ static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *at
 	if (!association) {
 		if (attempt->error == EAGAIN)
 			queue_remove(endpoint, attempt->source);
-		if (was_bound &&
-		    (attempt->error != EAGAIN || endpoint->bound_by_peek || endpoint->interleave))
+		if (was_bound && (attempt->error != EAGAIN || endpoint->bound_by_peek ||
+				  endpoint->set->interleave))
 			endpoint->bound = NULL;
 		return attempt->error == EAGAIN && endpoint->associations.peeled > 0 &&
 				       endpoint->bound != attempt->source
@@ -300,7 +301,7 @@ static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *at
 		return TRY_ON;
 	}
 	/* the rest of a message in partial delivery has not come yet: others wait, as natively */
-	if (was_bound && !endpoint->bound_by_peek && !endpoint->interleave)
+	if (was_bound && !endpoint->bound_by_peek && !endpoint->set->interleave)
 		return DELIVER;
 	if (was_bound)
 		endpoint->bound = NULL;
@@ -404,7 +405,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 
 ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
 {
-	bool sleeps = !(flags & MSG_DONTWAIT) && !endpoint->nonblock;
+	bool sleeps = !(flags & MSG_DONTWAIT) && !endpoint->set->nonblock;
 	bool asleep = false; /* one that sleeps already sleeps on when the last association ends */
 	uint64_t deadline = 0;
 

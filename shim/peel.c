@@ -320,9 +320,9 @@ static void restore(struct endpoint *endpoint, int fd, int peeled, sctp_assoc_t 
 	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 0};
 	int off = 0;
 
-	if (endpoint->hides_rcvinfo)
+	if (endpoint->set->hides_rcvinfo)
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_RECVRCVINFO, &off, sizeof(off));
-	if (endpoint->hides_arrival)
+	if (endpoint->set->hides_arrival)
 		libc.setsockopt(peeled, SOL_SOCKET, SO_TIMESTAMPNS, &off, sizeof(off));
 	if (unsubscribe)
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));

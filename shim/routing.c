@@ -50,7 +50,7 @@ static void raise_pipe(int flags)
 static ssize_t send_on(const struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
 {
 	/* O_NONBLOCK is the program's on its own socket; ours stay blocking and follow it so */
-	int wait = endpoint->nonblock ? MSG_DONTWAIT : 0;
+	int wait = endpoint->set->nonblock ? MSG_DONTWAIT : 0;
 
 	return libc.sendmsg(fd, msg, flags | wait | MSG_NOSIGNAL);
 }
@@ -246,7 +246,7 @@ int routing_shutdown(struct endpoint *endpoint, int fd, int how)
 
 	/* a socket that listens is not touched by it; one that does not is, whatever it answers
 	 * (K4) */
-	if (!endpoint->listening)
+	if (!endpoint->set->listening)
 		FOR_EACH_PEELED (association, endpoint)
 			libc.shutdown(association->source.fd, how);
 	errno = kept;

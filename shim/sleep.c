@@ -43,7 +43,7 @@ bool sleep_has_no_end(struct endpoint *endpoint, int fd)
 	uint32_t count = 0;
 	socklen_t len = sizeof(count);
 
-	return !endpoint->listening &&
+	return !endpoint->set->listening &&
 	       options_get(endpoint, fd, SOL_SCTP, SCTP_GET_ASSOC_NUMBER, &count, &len) == 0 &&
 	       count == 0;
 }
@@ -70,7 +70,7 @@ static void leave_original(uint32_t **blocked)
 int sleep_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
 {
 	uint32_t *blocked __attribute__((cleanup(leave_original))) = NULL;
-	uint64_t timeout = endpoint->rcvtimeo_ns;
+	uint64_t timeout = endpoint->set->rcvtimeo_ns;
 	struct timespec left;
 	struct pollfd wait;
 	int ret;
@@ -102,7 +102,7 @@ int sleep_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
 
 int sleep_first(struct endpoint *endpoint)
 {
-	if (endpoint->hub < 0 || !endpoint->listening || endpoint->rcvtimeo_ns)
+	if (endpoint->hub < 0 || !endpoint->set->listening || endpoint->set->rcvtimeo_ns)
 		return 0;
 	events_tend_now();
 	if (queue_sleep(endpoint) != -EINTR || handlers_restart())
