@@ -12,8 +12,8 @@
 #include "exclusion.h"
 #include "hidden.h"
 #include "inheritance.h"
+#include "mailbox.h"
 #include "peel.h"
-#include "siblings.h"
 
 enum { ENDPOINTS = 4096, SLOTS_A_MAPPING = 64 };
 
@@ -96,9 +96,7 @@ struct endpoint *endpoint_pin(struct endpoint *endpoint)
 static void empty(struct endpoint *endpoint)
 {
 	associations_end(&endpoint->associations);
-	if (endpoint->policy_state)
-		munmap(endpoint->policy_state, policy_socket_state_size(settings_get()->policy));
-	siblings_forget(endpoint);
+	commons_forget(endpoint);
 	memset((char *)endpoint + sizeof(endpoint->pins), 0,
 	       sizeof(*endpoint) - sizeof(endpoint->pins));
 }
@@ -185,6 +183,7 @@ static struct endpoint *create(int fd, bool born)
 	associations_init(&endpoint->associations, policy_assoc_state_size(settings->policy));
 	endpoint->set = &endpoint->own_set;
 	endpoint->hub = endpoint->stalls = -1;
+	endpoint->commons_fd = endpoint->mail_in = endpoint->mail_out = -1;
 	endpoint->original.fd = -1;
 	if (state_size > 0) {
 		endpoint->policy_state = mmap(NULL, state_size, PROT_READ | PROT_WRITE,
@@ -206,7 +205,6 @@ static struct endpoint *create(int fd, bool born)
 		endpoint->held = "the kernel has no SCTP_RECVRCVINFO";
 	if (events_want(EVENT_MSG))
 		endpoint->set->hides_arrival = ask_for_arrivals(fd, born);
-	siblings_opened(endpoint);
 	events_socket_opened();
 	return endpoint;
 }
@@ -306,7 +304,8 @@ static void end(struct endpoint *endpoint)
 	peel_end_all(endpoint);
 	hidden_close(&endpoint->hub);
 	hidden_close(&endpoint->stalls);
-	siblings_closed(endpoint);
+	mailbox_close(endpoint);
+	commons_leave(endpoint);
 	endpoint_leave_slow(endpoint);
 }
 

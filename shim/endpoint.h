@@ -33,7 +33,8 @@ struct as_set {
 	uint64_t noted; /* bit set over inheritance.c's table: options that a peel would lose */
 };
 
-struct holders;
+struct commons;
+struct holder;
 
 struct endpoint {
 	uint32_t pins;	  /* one for the numbers, one for each call inside; 0: free */
@@ -67,11 +68,20 @@ struct endpoint {
 	const char *held; /* why nothing may be peeled any more; static text */
 	uint32_t peeling; /* counts up at the begin and the end of each peel: odd inside. A futex */
 	uint32_t peeler;  /* thread that peels */
-	uint32_t exclusives;	 /* calls inside that a peel must not meet (KERNEL.md 8) */
-	struct holders *holders; /* processes that have it open: siblings.c */
-	bool forked, siblings_shared;
-	uint64_t siblings_ns; /* when siblings_shared was found out; 0: not since the last fork */
+	uint32_t exclusives;	      /* calls inside that a peel must not meet (KERNEL.md 8) */
 	struct association *reviewed; /* where the search for quietly ended ones stands */
+
+	/* processes that share it after a fork: siblings.c, commons.c, mailbox.c */
+	bool forked;
+	struct commons *commons; /* NULL: not shared */
+	struct holder *holder;	 /* this process's place in it */
+	int commons_fd __attribute__((aligned(8)));
+	int mail_in __attribute__((aligned(8)));
+	int mail_out __attribute__((aligned(8)));
+	uint64_t read;	       /* how far it has read what is in the mailbox */
+	uint64_t strangers_ns; /* when holders were last looked at */
+	bool sets_shared;      /* as of then */
+	char strangers[96];    /* who of them runs another program, as a reason; "": none */
 
 	struct registration *registrations; /* in epoll sets: epollset.c, under its lock */
 };

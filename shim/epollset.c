@@ -84,6 +84,16 @@ static void unlink_registration(struct registration *registration)
 	pool_give(&registrations, registration);
 }
 
+void epollset_watch_hub(struct endpoint *endpoint)
+{
+	if (!lock_take(&sets_lock))
+		return;
+	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint)
+		if (r->on_hub && r->hub < 0 && registration_put(r, EPOLL_CTL_ADD, HUB) < 0)
+			peel_hold(endpoint, "an epoll set cannot watch the hub");
+	lock_release(&sets_lock);
+}
+
 void epollset_watch_stalls(struct endpoint *endpoint)
 {
 	if (!lock_take(&sets_lock))
@@ -445,6 +455,16 @@ void epollset_closed(struct epollset *set)
 		unlink_registration(set->first);
 	lock_release(&sets_lock);
 	/* not given back: a thread may be asleep in a wait on it, and sets are few and small */
+}
+
+void epollset_before_fork(void)
+{
+	(void)lock_take(&sets_lock);
+}
+
+void epollset_after_fork(void)
+{
+	lock_release(&sets_lock);
 }
 
 void epollset_forget(struct endpoint *endpoint)

@@ -16,6 +16,8 @@ struct epollset;
 
 /* epoll_ctl on an endpoint: results and errno as the kernel's for one socket. */
 int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epoll_event *event);
+/* In a fork child: the endpoint has a hub of its own from now on, which sets of the parent lack. */
+void epollset_watch_hub(struct endpoint *endpoint);
 /* The endpoint has had its first stall: its registrations ask stalls.c for output from now on. */
 void epollset_watch_stalls(struct endpoint *endpoint);
 /* All the waits. timeout NULL: for ever. `set` is pinned by the caller's descriptor. */
@@ -26,6 +28,9 @@ int epollset_woken(struct epollset *set, struct epoll_event *events, int n);
 /* `to` is another number of the set. */
 void epollset_duplicated(struct epollset *set, int to);
 void epollset_closed(struct epollset *set);
+/* Around a fork: no registration is half made in the child. */
+void epollset_before_fork(void);
+void epollset_after_fork(void);
 /* The endpoint ends; its registrations go with it, as in the kernel. */
 void epollset_forget(struct endpoint *endpoint);
 /* A hidden number moves: what is registered under it follows. */

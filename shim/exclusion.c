@@ -3,6 +3,17 @@
 
 #include <errno.h>
 
+#include "commons.h"
+#include "news.h"
+#include "siblings.h"
+
+static void end(struct endpoint *endpoint)
+{
+	endpoint->peeler = 0;
+	__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_RELEASE);
+	libc.syscall(SYS_futex, (long)&endpoint->peeling, FUTEX_WAKE_PRIVATE, INT32_MAX, 0, 0, 0);
+}
+
 static void wait_for_peel(struct endpoint *endpoint, uint32_t sequence)
 {
 	int kept = errno;
@@ -10,6 +21,89 @@ static void wait_for_peel(struct endpoint *endpoint, uint32_t sequence)
 	libc.syscall(SYS_futex, (long)&endpoint->peeling, FUTEX_WAIT_PRIVATE, sequence, 0, 0, 0);
 	errno = kept;
 }
+
+/* ------------------------------------------------------------------ other processes */
+
+/* A count that one left behind that was killed is nobody's. */
+static bool others_exclude(struct commons *commons)
+{
+	for (int i = 0; i < HOLDERS; i++) {
+		struct holder *holder = &commons->holders[i];
+
+		if (__atomic_load_n(&holder->exclusives, __ATOMIC_SEQ_CST) == 0 ||
+		    __atomic_load_n(&holder->pid, __ATOMIC_RELAXED) == 0)
+			continue;
+		if (siblings_alive(holder->pid))
+			return true;
+		__atomic_store_n(&holder->pid, 0, __ATOMIC_RELEASE);
+	}
+	return false;
+}
+
+static bool begin_among_processes(struct endpoint *endpoint)
+{
+	struct commons *commons = endpoint->commons;
+
+	if (!commons)
+		return true;
+	/* short, as a peel is */
+	commons_lock(&commons->peel);
+	__atomic_store_n(&commons->peeling, true, __ATOMIC_SEQ_CST);
+	if (!others_exclude(commons))
+		return true;
+	__atomic_store_n(&commons->peeling, false, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&commons->peel);
+	return false;
+}
+
+static void end_among_processes(struct endpoint *endpoint)
+{
+	if (!endpoint->commons)
+		return;
+	__atomic_store_n(&endpoint->commons->peeling, false, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&endpoint->commons->peel);
+}
+
+/* Until the peel is over that another process is at, or has died in. */
+static void wait_for_processes(struct commons *commons)
+{
+	commons_lock(&commons->peel);
+	__atomic_store_n(&commons->peeling, false, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&commons->peel);
+}
+
+static void exclude_among_processes(struct endpoint *endpoint, struct commons *commons)
+{
+	struct holder *holder = endpoint->holder;
+
+	if (!commons || !holder)
+		return;
+	for (;;) {
+		__atomic_add_fetch(&holder->exclusives, 1, __ATOMIC_SEQ_CST);
+		/* a peel of this process's own is kept off by the other means */
+		if (!__atomic_load_n(&commons->peeling, __ATOMIC_SEQ_CST) ||
+		    (peel_sequence(endpoint) & 1))
+			return;
+		__atomic_sub_fetch(&holder->exclusives, 1, __ATOMIC_RELEASE);
+		wait_for_processes(commons);
+	}
+}
+
+/* It may have been counted by who made the commons, while it was inside. */
+static void admit_among_processes(struct endpoint *endpoint)
+{
+	uint32_t seen;
+
+	if (!endpoint->commons || !endpoint->holder)
+		return;
+	seen = __atomic_load_n(&endpoint->holder->exclusives, __ATOMIC_RELAXED);
+	while (seen > 0 &&
+	       !__atomic_compare_exchange_n(&endpoint->holder->exclusives, &seen, seen - 1, true,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+/* ------------------------------------------------------------------ this process */
 
 bool peel_begin(struct endpoint *endpoint, int fd)
 {
@@ -23,6 +117,10 @@ bool peel_begin(struct endpoint *endpoint, int fd)
 		__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_SEQ_CST);
 	}
 	lock_release(&endpoint->lock);
+	if (ret && !begin_among_processes(endpoint)) {
+		end(endpoint);
+		return false;
+	}
 	/* who closes looks the other way round: number first, then peel */
 	if (ret && !endpoint_has(endpoint, fd)) {
 		peel_done(endpoint);
@@ -33,48 +131,64 @@ bool peel_begin(struct endpoint *endpoint, int fd)
 
 void peel_done(struct endpoint *endpoint)
 {
-	endpoint->peeler = 0;
-	__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_RELEASE);
-	libc.syscall(SYS_futex, (long)&endpoint->peeling, FUTEX_WAKE_PRIVATE, INT32_MAX, 0, 0, 0);
+	end_among_processes(endpoint);
+	end(endpoint);
 }
 
-bool peel_settled(struct endpoint *endpoint, uint32_t sequence)
+static uint32_t settle(struct endpoint *endpoint)
 {
 	uint32_t seen;
 
 	/* a signal handler that interrupted the peel itself cannot wait for it */
 	while (((seen = peel_sequence(endpoint)) & 1) && endpoint->peeler != lock_self())
 		wait_for_peel(endpoint, seen);
-	return seen != sequence;
+	return seen;
 }
 
 void peel_let_end(struct endpoint *endpoint)
 {
-	(void)peel_settled(endpoint, 0);
+	(void)settle(endpoint);
+}
+
+bool peel_settled(struct endpoint *endpoint, uint32_t sequence)
+{
+	if (endpoint->commons && endpoint->peeler != lock_self()) {
+		wait_for_processes(endpoint->commons);
+		news_hear(endpoint, endpoint->number);
+	}
+	return settle(endpoint) != sequence;
 }
 
 void peel_exclude(struct endpoint *endpoint)
 {
+	struct commons *commons;
+
 	for (;;) {
 		uint32_t seen;
 		bool mine;
 
 		if (!lock_take(&endpoint->lock)) {
 			__atomic_add_fetch(&endpoint->exclusives, 1, __ATOMIC_RELAXED);
+			if (endpoint->commons && endpoint->holder)
+				__atomic_add_fetch(&endpoint->holder->exclusives, 1,
+						   __ATOMIC_RELAXED);
 			return;
 		}
+		commons = endpoint->commons;
 		seen = peel_sequence(endpoint);
 		mine = (seen & 1) == 0 || endpoint->peeler == lock_self();
 		if (mine)
 			__atomic_add_fetch(&endpoint->exclusives, 1, __ATOMIC_RELAXED);
 		lock_release(&endpoint->lock);
 		if (mine)
-			return;
+			break;
 		wait_for_peel(endpoint, seen);
 	}
+	exclude_among_processes(endpoint, commons);
 }
 
 void peel_admit(struct endpoint *endpoint)
 {
+	admit_among_processes(endpoint);
 	__atomic_sub_fetch(&endpoint->exclusives, 1, __ATOMIC_RELEASE);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "events/events.h"
+#include "news.h"
 #include "peel.h"
 #include "sleep.h"
 #include "source_queue.h"
@@ -122,6 +123,7 @@ static void settle_original(struct endpoint *endpoint, struct attempt *attempt, 
 	struct associations *all = &endpoint->associations;
 	struct received *got = &attempt->got;
 	struct association *association = got->id ? association_find(all, got->id) : NULL;
+	struct counted *counted = NULL;
 
 	if (got->id == 0 || (association && association_peeled(association)))
 		return;
@@ -135,10 +137,14 @@ static void settle_original(struct endpoint *endpoint, struct attempt *attempt, 
 			return;
 		see_first(endpoint, attempt->fd, association, got, now);
 	}
+	if (unlikely(endpoint->commons != NULL))
+		counted = commons_take(endpoint, association);
 	account(endpoint, association, attempt, now);
 	if (got->notification ? got->change == SCTP_COMM_UP : got->end)
 		judge(endpoint, attempt->fd, association, got, now, &attempt->judgement);
 	association->last_seen_ns = now;
+	if (counted)
+		commons_put(endpoint, association, counted);
 }
 
 /* Notifications that came because of us alone. `take`: it is read now, not only looked at. */
@@ -198,6 +204,16 @@ static bool has_visible(struct association *association)
 
 static void reap(struct endpoint *endpoint, struct association *association)
 {
+	if (association->retired || has_visible(association))
+		return;
+	if (endpoint->commons)
+		(void)mailbox_post(endpoint, LETTER_ENDED, association);
+	peel_retire(endpoint, association);
+}
+
+void fanin_over(struct endpoint *endpoint, struct association *association)
+{
+	association->ended = true;
 	if (!association->retired && !has_visible(association))
 		peel_retire(endpoint, association);
 }
@@ -332,7 +348,7 @@ static bool has_newcomer(const struct endpoint *endpoint, int fd)
 /* A peer that comes back: the end of its old association is told before the new one begins. */
 static struct source *choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks)
 {
-	struct source *source = queue_choose(endpoint, fd, now, looks), *ended;
+	struct source *source = queue_choose(endpoint, now, looks), *ended;
 
 	if (source != &endpoint->original || endpoint->bound || endpoint->hub < 0 ||
 	    endpoint->associations.peeled == 0 || !has_newcomer(endpoint, fd))
@@ -366,6 +382,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 	uint64_t now = now_ns();
 	int looks = 0;
 
+	news_hear(endpoint, fd);
 	do {
 		memset(&attempt, 0, offsetof(struct attempt, judgement));
 		attempt.judgement.tell = attempt.judgement.act = false;
@@ -440,6 +457,7 @@ void fanin_tidy(struct endpoint *endpoint, int fd)
 	const uint64_t often_enough = 1000000;
 	int kept = errno;
 
+	news_hear(endpoint, fd);
 	if (endpoint->associations.peeled == 0 || endpoint->bound ||
 	    now_ns() - endpoint->looked_ns < often_enough)
 		return;
@@ -462,7 +480,7 @@ int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_assoc
 	*ret_association = NULL;
 	if (!fanin_readable(endpoint, fd) || !lock_take(&endpoint->lock))
 		return fd;
-	source = queue_choose(endpoint, fd, now_ns(), &looks);
+	source = queue_choose(endpoint, now_ns(), &looks);
 	if (source && source != &endpoint->original) {
 		*ret_association = (struct association *)(void *)source;
 		peel_use(*ret_association);

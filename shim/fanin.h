@@ -36,5 +36,7 @@ void fanin_tidy(struct endpoint *endpoint, int fd);
 /* A peeled association was met ended: closes its descriptor unless there is something to be read.
  */
 void fanin_reap(struct endpoint *endpoint, struct association *association);
+/* Another process found it ended. The endpoint's lock is held. */
+void fanin_over(struct endpoint *endpoint, struct association *association);
 
 #endif

@@ -68,8 +68,9 @@ static const char *obstacle(struct endpoint *endpoint, const struct association 
 
 	if (held)
 		return held;
-	if (siblings_share(endpoint))
-		return "shared with another process";
+	held = siblings_hold(endpoint);
+	if (held)
+		return held;
 	if (__atomic_load_n(&endpoint->exclusives, __ATOMIC_RELAXED))
 		return "another thread is setting an association up or sending to all";
 	if (__atomic_load_n(&endpoint->blocked_in_original, __ATOMIC_ACQUIRE))
@@ -106,7 +107,7 @@ void judge(struct endpoint *endpoint, int fd, struct association *association,
 		.bytes = association->bytes,
 		.msgs = association->msgs,
 		.sndblocked = association->sndblocked,
-		.assocs = endpoint->associations.count,
+		.assocs = siblings_count(endpoint),
 		.peeled = endpoint->associations.peeled,
 		.stream = received->stream,
 		.ppid = received->ppid,
@@ -158,7 +159,7 @@ void judge(struct endpoint *endpoint, int fd, struct association *association,
 	ret->idle_ns = now - association->last_seen_ns;
 	ret->bytes = association->bytes;
 	ret->msgs = association->msgs;
-	ret->assocs = endpoint->associations.count;
+	ret->assocs = input.assocs;
 	ret->peeled = endpoint->associations.peeled;
 	ret->result = result;
 }

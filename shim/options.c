@@ -299,7 +299,7 @@ static int set_of_association(struct endpoint *endpoint, int fd, const struct op
 		if (association) {
 			tell_call(fd, association->id, "setsockopt");
 			ret = option->name == SCTP_EVENT
-				      ? subscription_set_event_of(association, value, len)
+				      ? subscription_set_event_of(endpoint, association, value, len)
 				      : libc.setsockopt(association->source.fd, SOL_SCTP,
 							option->name, value, len);
 			peel_unuse(endpoint, association);

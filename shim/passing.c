@@ -63,7 +63,8 @@ void passing_received(const struct msghdr *msg)
 	for_each_passed(msg, received);
 }
 
-void passing_executes(void)
+/* For each endpoint that another program would inherit. */
+static void for_each_inherited(void (*each)(struct endpoint *endpoint))
 {
 	int kept = errno;
 
@@ -74,10 +75,30 @@ void passing_executes(void)
 		    (libc.fcntl(fd, F_GETFD) & FD_CLOEXEC))
 			continue;
 		ENTER_KNOWN(endpoint, number);
-		if (endpoint && endpoint->associations.peeled > 0 && !siblings_share(endpoint))
-			tell_error(-1,
-				   "exec: what was peeled off does not go along with the socket",
-				   0);
+		if (endpoint)
+			each(endpoint);
 	}
 	errno = kept;
+}
+
+static void leaves(struct endpoint *endpoint)
+{
+	siblings_executes(endpoint, true);
+	if (endpoint->associations.peeled > 0 && siblings_alone(endpoint))
+		tell_error(-1, "exec: what was peeled off does not go along with the socket", 0);
+}
+
+static void stays(struct endpoint *endpoint)
+{
+	siblings_executes(endpoint, false);
+}
+
+void passing_executes(void)
+{
+	for_each_inherited(leaves);
+}
+
+void passing_stays(void)
+{
+	for_each_inherited(stays);
 }

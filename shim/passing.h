@@ -16,5 +16,7 @@ void passing_received(const struct msghdr *msg);
 
 /* Before an exec: the new image has the socket, and not what was peeled off. errno is kept. */
 void passing_executes(void);
+/* It failed. */
+void passing_stays(void);
 
 #endif

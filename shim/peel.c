@@ -9,6 +9,8 @@
 #include "exclusion.h"
 #include "hidden.h"
 #include "inheritance.h"
+#include "mailbox.h"
+#include "news.h"
 #include "source_queue.h"
 #include "telling.h"
 
@@ -25,6 +27,8 @@ void peel_hold(struct endpoint *endpoint, const char *why)
 
 	__atomic_compare_exchange_n(&endpoint->held, &none, why, false, __ATOMIC_RELAXED,
 				    __ATOMIC_RELAXED);
+	if (endpoint->commons)
+		__atomic_store_n(&endpoint->commons->held, true, __ATOMIC_RELEASE);
 }
 
 void peel_use(struct association *association)
@@ -72,6 +76,7 @@ void peel_forget_shared(struct endpoint *endpoint, sctp_assoc_t id, const char *
 	if (!association || association_peeled(association))
 		return;
 	tell_state(endpoint, association, state);
+	commons_drop(endpoint, id);
 	if (endpoint->reviewed == association)
 		endpoint->reviewed = association->next;
 	association_unlink(&endpoint->associations, association);
@@ -206,7 +211,7 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
 		    uint64_t now)
 {
 	struct association *association;
-	int error;
+	int error, unheard = 0;
 
 	if (!lock_take(&endpoint->lock))
 		return;
@@ -222,8 +227,15 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
 	association->hides_changes = peeled->hides_changes;
 	association->ended = peeled->dead;
 	endpoint->associations.peeled++;
+	if (endpoint->commons) {
+		commons_drop(endpoint, id);
+		unheard = mailbox_post(endpoint, LETTER_PEELED, association);
+	}
 	error = fanin_join(endpoint, &association->source);
 	lock_release(&endpoint->lock);
+	if (unheard)
+		tell_error(id, "sendmsg: other processes cannot be given the peeled descriptor",
+			   -unheard);
 	if (error)
 		tell_error(id, "epoll_ctl: the peeled descriptor cannot join the hub", -error);
 }
@@ -264,6 +276,23 @@ static void move_association(struct endpoint *endpoint, int fd, const struct jud
 	pthread_sigmask(SIG_SETMASK, &kept, NULL);
 }
 
+/* Another process may have come to the same verdict. */
+static bool was_peeled_by_another(struct endpoint *endpoint, int fd, sctp_assoc_t id)
+{
+	struct association *association;
+	bool ret = false;
+
+	if (!mailbox_has_news(endpoint))
+		return false;
+	news_hear(endpoint, fd);
+	if (lock_take(&endpoint->lock)) {
+		association = association_find(&endpoint->associations, id);
+		ret = association && association_peeled(association);
+		lock_release(&endpoint->lock);
+	}
+	return ret;
+}
+
 static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judgement,
 		      struct peeled *peeled)
 {
@@ -274,6 +303,10 @@ static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judge
 		peeled->error = ENOMEM;
 	} else if (!peel_begin(endpoint, fd)) {
 		peeled->error = EBUSY;
+	} else if (was_peeled_by_another(endpoint, fd, judgement->id)) {
+		peel_done(endpoint);
+		judgement->act = false;
+		return;
 	} else {
 		move_association(endpoint, fd, judgement, peeled);
 		peel_done(endpoint);
@@ -345,6 +378,8 @@ static int hand_over(struct endpoint *endpoint, int fd, struct association *asso
 	association->retired = true;
 	endpoint->associations.peeled--;
 	tell_state(endpoint, association, "moved");
+	if (endpoint->commons)
+		(void)mailbox_post(endpoint, LETTER_MOVED, association);
 	fanin_leave(endpoint, &association->source);
 	if (endpoint->reviewed == association)
 		endpoint->reviewed = association->next;

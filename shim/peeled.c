@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "news.h"
 #include "peel.h"
 
 static bool none(const struct endpoint *endpoint)
@@ -38,6 +39,7 @@ struct association *peeled_by_id(struct endpoint *endpoint, sctp_assoc_t id)
 {
 	struct association *ret;
 
+	news_hear(endpoint, endpoint->number);
 	if (none(endpoint))
 		return NULL;
 	if (!lock_take(&endpoint->lock))
@@ -51,6 +53,7 @@ struct association *peeled_by_address(struct endpoint *endpoint, const struct pe
 {
 	struct association *ret;
 
+	news_hear(endpoint, endpoint->number);
 	if (none(endpoint))
 		return NULL;
 	if (!lock_take(&endpoint->lock))
@@ -131,6 +134,7 @@ struct association *peeled_next(struct endpoint *endpoint, struct association *p
 {
 	struct association *ret = NULL;
 
+	news_hear(endpoint, endpoint->number);
 	if ((!previous && none(endpoint)) || !lock_take(&endpoint->lock)) {
 		if (previous)
 			peel_unuse(endpoint, previous);

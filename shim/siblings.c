@@ -5,54 +5,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "endpoint.h"
+#include "epollset.h"
 #include "events/events.h"
-
-enum { HOLDERS = 1000 };
-
-/* In memory that fork children share. A slot is a pid, 0: free. */
-struct holders {
-	uint32_t forks;
-	pid_t pids[HOLDERS];
-};
+#include "line.h"
+#include "mailbox.h"
+#include "peel.h"
+#include "source_queue.h"
 
 /* How long an answer about other processes is good for: each costs a look into /proc. */
 static const uint64_t GOOD_NS = 50000000;
-
-void siblings_opened(struct endpoint *endpoint)
-{
-	void *shared = mmap(NULL, sizeof(struct holders), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	/* without the page a fork cannot be followed: hold from the first one on (forked below) */
-	endpoint->holders = shared == MAP_FAILED ? NULL : shared;
-	if (endpoint->holders)
-		endpoint->holders->pids[0] = getpid();
-}
-
-static void remove_pid(struct holders *holders, pid_t pid)
-{
-	for (int i = 0; i < HOLDERS; i++)
-		if (__atomic_load_n(&holders->pids[i], __ATOMIC_RELAXED) == pid)
-			__atomic_store_n(&holders->pids[i], 0, __ATOMIC_RELEASE);
-}
-
-void siblings_closed(struct endpoint *endpoint)
-{
-	if (endpoint->holders)
-		remove_pid(endpoint->holders, getpid());
-}
-
-void siblings_forget(struct endpoint *endpoint)
-{
-	if (endpoint->holders)
-		munmap(endpoint->holders, sizeof(struct holders));
-	endpoint->holders = NULL;
-}
 
 /* "/proc/PID/fd/NAME" without stdio: this may run in a signal handler. */
 static void proc_path(char *to, pid_t pid, const char *rest)
@@ -68,6 +33,27 @@ static void proc_path(char *to, pid_t pid, const char *rest)
 	while (n > 0)
 		*to++ = digits[--n];
 	strcpy(to, rest);
+}
+
+/* The letter after the name in /proc/PID/stat; a zombie holds nothing any more. */
+bool siblings_alive(pid_t pid)
+{
+	char path[64], buf[256];
+	const char *state;
+	ssize_t n;
+	int fd;
+
+	if (kill(pid, 0) < 0)
+		return errno != ESRCH;
+	proc_path(path, pid, "/stat");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno != ENOENT;
+	n = libc.read(fd, buf, sizeof(buf) - 1);
+	libc.close(fd);
+	buf[n > 0 ? n : 0] = '\0';
+	state = strrchr(buf, ')');
+	return !state || !state[1] || (state[2] != 'Z' && state[2] != 'X');
 }
 
 /* getdents64 by hand: opendir allocates. */
@@ -115,60 +101,133 @@ static bool has_open(pid_t pid, const char *socket)
 	return ret;
 }
 
-static bool look(struct endpoint *endpoint)
+/* One that has executed another program and still has the socket: nothing of ours reaches it. */
+static pid_t find_stranger(struct endpoint *endpoint)
 {
-	struct holders *holders = endpoint->holders;
 	char path[64], name[16], socket[64];
-	pid_t self = getpid();
 	ssize_t n;
 
 	proc_path(name, (pid_t)endpoint->number, "");
-	proc_path(path, self, "/fd/");
+	proc_path(path, getpid(), "/fd/");
 	strcat(path, name + 6);
 	n = readlink(path, socket, sizeof(socket) - 1);
 	if (n <= 0)
-		return true;
+		return 0;
 	socket[n] = '\0';
 	for (int i = 0; i < HOLDERS; i++) {
-		pid_t pid = __atomic_load_n(&holders->pids[i], __ATOMIC_ACQUIRE);
+		struct holder *holder = &endpoint->commons->holders[i];
+		pid_t pid = __atomic_load_n(&holder->pid, __ATOMIC_ACQUIRE);
 
-		if (pid == 0 || pid == self)
+		if (pid == 0 || holder->state == HOLDER_RUNS)
 			continue;
 		if (has_open(pid, socket))
-			return true;
-		__atomic_store_n(&holders->pids[i], 0, __ATOMIC_RELEASE);
+			return pid;
+		__atomic_store_n(&holder->pid, 0, __ATOMIC_RELEASE);
 	}
-	return false;
+	return 0;
 }
 
-bool siblings_share(struct endpoint *endpoint)
+static void name_stranger(struct endpoint *endpoint, pid_t pid)
 {
-	int kept = errno;
-	uint64_t now;
+	struct line line;
 
-	if (likely(endpoint->holders && endpoint->holders->forks == 0))
-		return false;
-	if (!endpoint->holders)
-		return endpoint->forked;
+	if (pid == 0) {
+		endpoint->strangers[0] = '\0';
+		return;
+	}
+	line_open(&line, endpoint->strangers, sizeof(endpoint->strangers));
+	line_string(&line, "shared with process ");
+	line_unsigned(&line, (uint64_t)pid);
+	line_string(&line, ", which runs another program");
+	line_done(&line);
+}
+
+const char *siblings_hold(struct endpoint *endpoint)
+{
+	uint64_t now;
+	int kept = errno;
+
+	if (!endpoint->commons)
+		return endpoint->forked ? "shared with another process" : NULL;
+	if (__atomic_load_n(&endpoint->commons->held, __ATOMIC_ACQUIRE))
+		return "held by another process that shares the socket";
 	now = now_ns();
-	if (now - endpoint->siblings_ns >= GOOD_NS || endpoint->siblings_ns == 0) {
-		endpoint->siblings_shared = look(endpoint);
-		endpoint->siblings_ns = now;
+	if (endpoint->strangers_ns == 0 || now - endpoint->strangers_ns >= GOOD_NS) {
+		name_stranger(endpoint, find_stranger(endpoint));
+		endpoint->sets_shared =
+			endpoint->commons->sets_inherited && !siblings_alone(endpoint);
+		endpoint->strangers_ns = now;
 	}
 	errno = kept;
-	return endpoint->siblings_shared;
+	if (endpoint->sets_shared)
+		return "shared with another process, and so is an epoll set that it is in";
+	if (endpoint->strangers[0])
+		return endpoint->strangers;
+	return mailbox_has_room(endpoint) ? NULL
+					  : "no room to tell the processes that share the socket";
+}
+
+uint32_t siblings_count(const struct endpoint *endpoint)
+{
+	if (!endpoint->commons)
+		return endpoint->associations.count;
+	return endpoint->commons->count + endpoint->associations.peeled;
+}
+
+bool siblings_alone(const struct endpoint *endpoint)
+{
+	pid_t self = getpid();
+
+	for (int i = 0; endpoint->commons && i < HOLDERS; i++) {
+		pid_t pid = __atomic_load_n(&endpoint->commons->holders[i].pid, __ATOMIC_ACQUIRE);
+
+		if (pid != 0 && pid != self && siblings_alive(pid))
+			return false;
+	}
+	return true;
+}
+
+void siblings_executes(struct endpoint *endpoint, bool executes)
+{
+	if (endpoint->commons && endpoint->holder)
+		endpoint->holder->state = executes ? HOLDER_EXECUTED : HOLDER_RUNS;
 }
 
 /* ------------------------------------------------------------------ fork */
+
+/* Before the first fork: all that the processes will need to go on together. */
+static void share(struct endpoint *endpoint)
+{
+	int kept = errno;
+
+	if (endpoint->commons || endpoint->forked || settings_never_peel() ||
+	    settings_get()->mode != MODE_ENFORCE || endpoint->numbers == 0 ||
+	    !lock_take(&endpoint->lock))
+		return;
+	if (mailbox_make(endpoint) && !commons_make(endpoint))
+		mailbox_close(endpoint);
+	if (endpoint->commons)
+		fanin_share(endpoint, endpoint->number);
+	lock_release(&endpoint->lock);
+	errno = kept;
+}
+
+static void share_pinned(struct endpoint *endpoint)
+{
+	struct endpoint *pinned __attribute__((cleanup(endpoint_leave))) = endpoint_pin(endpoint);
+
+	if (pinned)
+		share(pinned);
+}
 
 static void lock_one(struct endpoint *endpoint)
 {
 	(void)lock_take(&endpoint->lock);
 	endpoint->forked = true;
-	if (endpoint->holders)
-		__atomic_add_fetch(&endpoint->holders->forks, 1, __ATOMIC_RELEASE);
-	/* the child's first look must see the parent, and the parent's the child */
-	endpoint->siblings_ns = 0;
+	if (endpoint->commons && endpoint->registrations && !endpoint->commons->sets_inherited) {
+		endpoint->commons->sets_inherited = true;
+		fanin_leave_mail(endpoint);
+	}
 }
 
 static void unlock_one(struct endpoint *endpoint)
@@ -179,32 +238,30 @@ static void unlock_one(struct endpoint *endpoint)
 /* Only the thread that forked goes on; what the others were in the middle of is undone here. */
 static void claim_one(struct endpoint *endpoint)
 {
-	pid_t none;
-
 	endpoint->lock.owner = 0;
 	endpoint->exclusives = endpoint->blocked_in_original = 0;
 	endpoint->peeling += endpoint->peeling & 1;
 	endpoint->pins = 1;
 	endpoint->hub_inherited = endpoint->hub >= 0;
 	endpoint->stalls_inherited = endpoint->stalls >= 0;
+	endpoint->strangers_ns = 0;
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
 		a->users = 0;
-	for (int i = 0; endpoint->holders && i < HOLDERS; i++) {
-		none = 0;
-		if (__atomic_compare_exchange_n(&endpoint->holders->pids[i], &none, getpid(), false,
-						__ATOMIC_RELEASE, __ATOMIC_RELAXED))
-			return;
-	}
+	if (endpoint->commons)
+		(void)commons_claim(endpoint);
 }
 
 static void before_fork(void)
 {
+	endpoint_for_each(share_pinned);
+	epollset_before_fork();
 	endpoint_for_each(lock_one);
 }
 
 static void parent_after(void)
 {
 	endpoint_for_each(unlock_one);
+	epollset_after_fork();
 }
 
 static void child_after(void)
@@ -212,6 +269,7 @@ static void child_after(void)
 	lock_thread = 0;
 	endpoint_set_process();
 	endpoint_for_each(claim_one);
+	epollset_after_fork();
 	events_forked();
 }
 

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "epollset.h"
 #include "hidden.h"
+#include "mailbox.h"
 #include "peel.h"
 #include "stalls.h"
 
@@ -87,6 +89,15 @@ void queue_served(struct endpoint *endpoint, struct source *source)
 		queue_remove(endpoint, source);
 }
 
+/*
+ * Where processes share the endpoint each has a hub of its own, and a message wakes one of those
+ * that sleep (EPOLLEXCLUSIVE, epoll_ctl(2)), as it does on one socket (sctp_wait_for_packet).
+ */
+static uint32_t input(const struct endpoint *endpoint)
+{
+	return EPOLLIN | (endpoint->commons ? EPOLLEXCLUSIVE : 0);
+}
+
 static int hub_watch(int hub, int fd, uint32_t events, struct source *source)
 {
 	struct epoll_event event = {.events = events, .data.ptr = source};
@@ -99,30 +110,85 @@ static int hub_watch(int hub, int fd, uint32_t events, struct source *source)
 	return libc.epoll_ctl(hub, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+/* Its readers take nothing out of it: each letter tells once (EPOLLET). NULL stands for it. */
+static int watch_mail(const struct endpoint *endpoint, int hub)
+{
+	if (!endpoint->commons || endpoint->commons->sets_inherited)
+		return 0;
+	return hub_watch(hub, endpoint->mail_out, EPOLLIN | EPOLLET, NULL);
+}
+
+static int fill(struct endpoint *endpoint, int hub, int fd)
+{
+	int ret = hub_watch(hub, fd, input(endpoint), &endpoint->original);
+
+	if (ret == 0)
+		ret = watch_mail(endpoint, hub);
+	for (struct association *a = endpoint->associations.first; a && ret == 0; a = a->next)
+		if (association_peeled(a))
+			ret = hub_watch(hub, a->source.fd, input(endpoint), &a->source);
+	return ret;
+}
+
+static int make_hub(struct endpoint *endpoint, int fd)
+{
+	int hub = libc.epoll_create1(EPOLL_CLOEXEC);
+	int ret = hub < 0 ? -errno : fill(endpoint, hub, fd);
+
+	/* closed meanwhile: the hub would be nobody's, or watch what has the number now */
+	if (ret == 0 && !endpoint_has(endpoint, fd))
+		ret = -EBADF;
+	if (ret < 0) {
+		if (hub >= 0)
+			libc.close(hub);
+		return ret;
+	}
+	/* that of a fork parent: what either of us takes out of it is missing in the other's */
+	if (endpoint->hub_inherited)
+		hidden_close(&endpoint->hub);
+	endpoint->hub_inherited = false;
+	hidden_adopt(hub, &endpoint->hub);
+	return 0;
+}
+
 int fanin_hub(struct endpoint *endpoint, int fd)
 {
-	int hub, ret = 0, kept = errno;
+	int ret = 0, kept = errno;
+	bool renewed;
 
-	if (likely(endpoint->hub >= 0))
+	if (likely(endpoint->hub >= 0 && !endpoint->hub_inherited))
 		return 0;
 	if (settings_never_peel())
 		return -ENOTSUP;
 	if (!lock_take(&endpoint->lock))
 		return -EAGAIN;
-	if (endpoint->hub < 0) {
-		hub = libc.epoll_create1(EPOLL_CLOEXEC);
-		ret = hub < 0 ? -errno : hub_watch(hub, fd, EPOLLIN, &endpoint->original);
-		/* closed meanwhile: the hub would be nobody's, or watch what has the number now */
-		if (ret == 0 && !endpoint_has(endpoint, fd))
-			ret = -EBADF;
-		if (ret == 0)
-			hidden_adopt(hub, &endpoint->hub);
-		else if (hub >= 0)
-			libc.close(hub);
-	}
+	renewed = endpoint->hub_inherited;
+	if (endpoint->hub < 0 || renewed)
+		ret = make_hub(endpoint, fd);
 	lock_release(&endpoint->lock);
+	if (renewed && ret == 0)
+		epollset_watch_hub(endpoint);
 	errno = kept;
 	return ret;
+}
+
+void fanin_share(struct endpoint *endpoint, int fd)
+{
+	int hub = endpoint->hub;
+
+	if (hub < 0 || endpoint->hub_inherited)
+		return;
+	libc.epoll_ctl(hub, EPOLL_CTL_DEL, fd, NULL);
+	for (struct association *a = endpoint->associations.first; a; a = a->next)
+		if (association_peeled(a))
+			libc.epoll_ctl(hub, EPOLL_CTL_DEL, a->source.fd, NULL);
+	(void)fill(endpoint, hub, fd);
+}
+
+void fanin_leave_mail(struct endpoint *endpoint)
+{
+	if (endpoint->hub >= 0 && !endpoint->hub_inherited)
+		libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, endpoint->mail_out, NULL);
 }
 
 int fanin_room(struct endpoint *endpoint, int fd)
@@ -138,7 +204,7 @@ int fanin_room(struct endpoint *endpoint, int fd)
 
 int fanin_join(struct endpoint *endpoint, struct source *source)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+	struct epoll_event event = {.events = input(endpoint), .data.ptr = source};
 	int kept = errno;
 	int ret = libc.epoll_ctl(endpoint->hub, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
 
@@ -184,7 +250,8 @@ static void saw(struct endpoint *endpoint, const struct epoll_event *events, int
 	endpoint->looked_ns = now;
 	endpoint->look_ns = LOOK_NS + (n > 0 ? (uint64_t)n * LOOK_NS_A_SOURCE : 0);
 	for (int i = 0; i < n; i++)
-		found(endpoint, events[i].data.ptr);
+		if (events[i].data.ptr)
+			found(endpoint, events[i].data.ptr);
 }
 
 static void look(struct endpoint *endpoint, uint64_t now)
@@ -203,11 +270,17 @@ static void look(struct endpoint *endpoint, uint64_t now)
 			found(endpoint, &a->source);
 }
 
+void queue_refresh(struct endpoint *endpoint)
+{
+	if (endpoint->hub >= 0 && !endpoint->hub_inherited)
+		look(endpoint, now_ns());
+}
+
 /* Where a sleep could begin: the hub, or -1. */
 static int hub_to_sleep_on(struct endpoint *endpoint)
 {
-	bool usable = endpoint->associations.peeled > 0 && !endpoint->hub_inherited &&
-		      !endpoint->bound && !queue_has_others(endpoint);
+	bool usable = (endpoint->associations.peeled > 0 || endpoint->commons) &&
+		      !endpoint->hub_inherited && !endpoint->bound && !queue_has_others(endpoint);
 
 	return usable ? endpoint->hub : -1;
 }
@@ -299,34 +372,14 @@ static struct source *next_in_turn(struct endpoint *endpoint)
 	return endpoint->current ? endpoint->current : next_turn(endpoint);
 }
 
-/*
- * The hub of a fork parent: what either of us takes out of it would be missing in the other's.
- */
-static void own_hub(struct endpoint *endpoint, int fd)
-{
-	int hub = libc.epoll_create1(EPOLL_CLOEXEC);
-
-	endpoint->hub_inherited = false;
-	if (hub < 0)
-		return;
-	hidden_close(&endpoint->hub);
-	hidden_adopt(hub, &endpoint->hub);
-	hub_watch(endpoint->hub, fd, EPOLLIN, &endpoint->original);
-	for (struct association *a = endpoint->associations.first; a; a = a->next)
-		if (association_peeled(a))
-			hub_watch(endpoint->hub, a->source.fd, EPOLLIN, &a->source);
-}
-
-struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks)
+struct source *queue_choose(struct endpoint *endpoint, uint64_t now, int *looks)
 {
 	bool empty = !endpoint->fresh.first && !endpoint->busy.first && !endpoint->current;
 
 	if (endpoint->bound)
 		return endpoint->bound;
-	if (endpoint->associations.peeled == 0 || endpoint->hub < 0)
+	if (endpoint->associations.peeled == 0 || endpoint->hub < 0 || endpoint->hub_inherited)
 		return &endpoint->original;
-	if (unlikely(endpoint->hub_inherited))
-		own_hub(endpoint, fd);
 	if (empty ? *looks < 2
 		  : *looks == 0 && (endpoint->served >= LOOK_MESSAGES ||
 				    now - endpoint->looked_ns > endpoint->look_ns)) {

@@ -16,10 +16,15 @@
 #include "endpoint.h"
 
 /*
- * Makes the hub if there is none yet, with the original `fd` in it. No lock held by the caller. 0,
- * or -errno; -ENOTSUP when the policy never peels, so that a hub would be of no use.
+ * Makes the hub if there is none yet, or only that of a fork parent, with the original `fd` in it.
+ * No lock held by the caller. 0, or -errno; -ENOTSUP when the policy never peels, so that a hub
+ * would be of no use.
  */
 int fanin_hub(struct endpoint *endpoint, int fd);
+/* Processes share it from now on: wakes one of them for a message, and this one for news. */
+void fanin_share(struct endpoint *endpoint, int fd);
+/* Epoll sets of the program are shared as well: news must not keep them awake. Lock held. */
+void fanin_leave_mail(struct endpoint *endpoint);
 /* Can one more join? Asked with any descriptor that is not in the hub. 0, or -errno. */
 int fanin_room(struct endpoint *endpoint, int fd);
 /* A peeled descriptor joins and leaves the hub and the queues. 0, or -errno. */
@@ -30,13 +35,15 @@ void fanin_leave(struct endpoint *endpoint, struct source *source);
  * The source whose turn it is; it stays out of the queues until the next look unless it keeps its
  * turn. NULL: none is readable. *looks counts looks of this call: one that finds nothing is final.
  */
-struct source *queue_choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks);
+struct source *queue_choose(struct endpoint *endpoint, uint64_t now, int *looks);
 /*
  * Sleeps, no lock held, until a source is readable, and queues what is: one call where a look, a
  * sleep and another look would be three. 0; -EINTR; -EAGAIN: not now (something is queued or
  * bound, no hub, or the hub fails), look and wait one after the other.
  */
 int queue_sleep(struct endpoint *endpoint);
+/* Looks again, so that what the hub had to say of the mailbox is heard. */
+void queue_refresh(struct endpoint *endpoint);
 /* Are there others whose turn will come without another look? */
 bool queue_has_others(const struct endpoint *endpoint);
 /*

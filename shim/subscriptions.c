@@ -5,26 +5,34 @@
 #include <string.h>
 
 #include "fanin.h"
+#include "mailbox.h"
 #include "peel.h"
 #include "peeled.h"
 
 /* What its end has queued already was queued under the wish of that time (KERNEL.md 1). */
-static void set_hides_changes(struct association *association, bool hides)
+static void set_hides_changes(struct endpoint *endpoint, struct association *association,
+			      bool hides)
 {
-	if (association->hides_changes != hides &&
-	    peel_alive(association->source.fd, association->id))
-		association->hides_changes = hides;
+	if (association->hides_changes == hides ||
+	    !peel_alive(association->source.fd, association->id))
+		return;
+	association->hides_changes = hides;
+	if (endpoint->commons && lock_take(&endpoint->lock)) {
+		(void)mailbox_post(endpoint, LETTER_WISHES, association);
+		lock_release(&endpoint->lock);
+	}
 }
 
 /* The subscription that we need stays; the program's wish decides what it sees. */
-int subscription_set_event_of(struct association *association, const void *value, socklen_t len)
+int subscription_set_event_of(struct endpoint *endpoint, struct association *association,
+			      const void *value, socklen_t len)
 {
 	struct sctp_event event;
 
 	memcpy(&event, value, sizeof(event));
 	if (event.se_type != SCTP_ASSOC_CHANGE)
 		return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, value, len);
-	set_hides_changes(association, !event.se_on);
+	set_hides_changes(endpoint, association, !event.se_on);
 	event.se_on = 1;
 	return libc.setsockopt(association->source.fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
 }
@@ -53,7 +61,7 @@ static void resubscribe(struct endpoint *endpoint, struct association *associati
 	bool hides = peel_subscribe(fd, association->id);
 
 	if (peel_alive(fd, association->id))
-		association->hides_changes = hides;
+		set_hides_changes(endpoint, association, hides);
 	else
 		fanin_reap(endpoint, association);
 }
@@ -93,7 +101,7 @@ int subscription_set_event(struct endpoint *endpoint, int fd, const void *value,
 			if (event.se_type == SCTP_DATA_IO_EVENT)
 				set_data_io_on(endpoint, association, event.se_on);
 			else if (event.se_assoc_id != SCTP_FUTURE_ASSOC)
-				subscription_set_event_of(association, value, len);
+				subscription_set_event_of(endpoint, association, value, len);
 		}
 	errno = kept;
 	return ret;

@@ -14,6 +14,7 @@
  * one. */
 int subscription_set_events(struct endpoint *endpoint, int fd, const void *value, socklen_t len);
 int subscription_set_event(struct endpoint *endpoint, int fd, const void *value, socklen_t len);
-int subscription_set_event_of(struct association *association, const void *value, socklen_t len);
+int subscription_set_event_of(struct endpoint *endpoint, struct association *association,
+			      const void *value, socklen_t len);
 
 #endif

@@ -59,6 +59,11 @@ void statistics_association_begins(void)
 	atomic_fetch_add_explicit(&counts.associations, 1, memory_order_relaxed);
 }
 
+void statistics_association_arrives(void)
+{
+	atomic_fetch_add_explicit(&counts.peeled, 1, memory_order_relaxed);
+}
+
 void statistics_association_ends(bool peeled)
 {
 	atomic_fetch_sub_explicit(&counts.associations, 1, memory_order_relaxed);

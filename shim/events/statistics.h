@@ -20,6 +20,8 @@ void statistics_count_decision(int rule, enum statistics_verdict verdict);
 void statistics_count_peel(uint64_t latency_ns);
 /* An association is known from now on, or no more. */
 void statistics_association_begins(void);
+/* It was peeled off by another process, and is here now. */
+void statistics_association_arrives(void);
 void statistics_association_ends(bool peeled);
 
 /* Notes the file's name. Once, from the constructor, after file_name_prepare. */

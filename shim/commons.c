@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+#include "commons.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hidden.h"
+
+enum { PROBES = 16 };
+
+void commons_lock(pthread_mutex_t *mutex)
+{
+	if (pthread_mutex_lock(mutex) == EOWNERDEAD)
+		pthread_mutex_consistent(mutex);
+}
+
+static size_t state_size(void)
+{
+	return policy_assoc_state_size(settings_get()->policy);
+}
+
+static size_t socket_state_size(void)
+{
+	return policy_socket_state_size(settings_get()->policy);
+}
+
+static size_t size_of_all(void)
+{
+	return sizeof(struct commons) + socket_state_size() + COUNTED * state_size();
+}
+
+static void init_lock(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(mutex, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+static struct commons *map(int fd)
+{
+	void *mapped = mmap(NULL, size_of_all(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return mapped == MAP_FAILED ? NULL : mapped;
+}
+
+/* What was this process's own becomes common to all. */
+static void move_in(struct endpoint *endpoint, struct commons *commons)
+{
+	if (endpoint->policy_state) {
+		memcpy(commons->states, endpoint->policy_state, socket_state_size());
+		munmap(endpoint->policy_state, socket_state_size());
+		endpoint->policy_state = commons->states;
+	}
+	commons->set = endpoint->own_set;
+	commons->held = endpoint->held != NULL;
+	endpoint->commons = commons;
+	__atomic_store_n(&endpoint->set, &commons->set, __ATOMIC_RELEASE);
+}
+
+bool commons_make(struct endpoint *endpoint)
+{
+	int fd = memfd_create("sctpeel", MFD_CLOEXEC);
+	struct commons *commons = NULL;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)size_of_all()) == 0)
+		commons = map(fd);
+	if (!commons) {
+		if (fd >= 0)
+			libc.close(fd);
+		return false;
+	}
+	hidden_adopt(fd, &endpoint->commons_fd);
+	init_lock(&commons->mail);
+	init_lock(&commons->counts);
+	init_lock(&commons->peel);
+	move_in(endpoint, commons);
+	if (!commons_claim(endpoint))
+		return false;
+	/* calls that are inside already */
+	endpoint->holder->exclusives = endpoint->exclusives;
+	return true;
+}
+
+bool commons_claim(struct endpoint *endpoint)
+{
+	for (int i = 0; i < HOLDERS; i++) {
+		struct holder *holder = &endpoint->commons->holders[i];
+		pid_t none = 0;
+
+		if (!__atomic_compare_exchange_n(&holder->pid, &none, getpid(), false,
+						 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			continue;
+		holder->state = HOLDER_RUNS;
+		holder->exclusives = 0;
+		endpoint->holder = holder;
+		return true;
+	}
+	endpoint->holder = NULL;
+	__atomic_store_n(&endpoint->commons->held, true, __ATOMIC_RELEASE);
+	return false;
+}
+
+void commons_leave(struct endpoint *endpoint)
+{
+	if (endpoint->commons && endpoint->holder)
+		__atomic_store_n(&endpoint->holder->pid, 0, __ATOMIC_RELEASE);
+	hidden_close(&endpoint->commons_fd);
+}
+
+void commons_forget(struct endpoint *endpoint)
+{
+	if (endpoint->commons)
+		munmap(endpoint->commons, size_of_all());
+	else if (endpoint->policy_state)
+		munmap(endpoint->policy_state, socket_state_size());
+}
+
+/* ------------------------------------------------------------------ counts */
+
+static void *state_of(struct commons *commons, const struct counted *counted)
+{
+	return (char *)commons->states + socket_state_size() +
+	       (size_t)(counted - commons->counted) * state_size();
+}
+
+/* The kernel hands ids out in order, so a few places from its own on it is there or nowhere. */
+static struct counted *find(struct commons *commons, sctp_assoc_t id, sctp_assoc_t near)
+{
+	for (uint32_t i = 0; i < PROBES; i++) {
+		struct counted *counted = &commons->counted[((uint32_t)near + i) % COUNTED];
+
+		if (counted->id == id)
+			return counted;
+	}
+	return NULL;
+}
+
+/* With none free the place of another one: that one is counted anew, which only peels it later. */
+static struct counted *add(struct commons *commons, const struct association *association)
+{
+	struct counted *ret = find(commons, 0, association->id);
+
+	if (ret)
+		commons->count++;
+	else
+		ret = &commons->counted[(uint32_t)association->id % COUNTED];
+	*ret = (struct counted){
+		.id = association->id,
+		.first_seen_ns = association->first_seen_ns,
+		.last_seen_ns = association->last_seen_ns,
+		.bytes = association->bytes,
+		.msgs = association->msgs,
+	};
+	memcpy(state_of(commons, ret), association->state, state_size());
+	return ret;
+}
+
+struct counted *commons_take(struct endpoint *endpoint, struct association *association)
+{
+	struct commons *commons = endpoint->commons;
+	struct counted *counted;
+
+	commons_lock(&commons->counts);
+	counted = find(commons, association->id, association->id);
+	if (!counted)
+		counted = add(commons, association);
+	association->first_seen_ns = counted->first_seen_ns;
+	association->last_seen_ns = counted->last_seen_ns;
+	association->bytes = counted->bytes;
+	association->msgs = counted->msgs;
+	memcpy(association->state, state_of(commons, counted), state_size());
+	return counted;
+}
+
+void commons_put(struct endpoint *endpoint, struct association *association,
+		 struct counted *counted)
+{
+	struct commons *commons = endpoint->commons;
+
+	counted->last_seen_ns = association->last_seen_ns;
+	counted->bytes = association->bytes;
+	counted->msgs = association->msgs;
+	memcpy(state_of(commons, counted), association->state, state_size());
+	pthread_mutex_unlock(&commons->counts);
+}
+
+void commons_drop(struct endpoint *endpoint, sctp_assoc_t id)
+{
+	struct commons *commons = endpoint->commons;
+	struct counted *counted;
+
+	if (!commons)
+		return;
+	commons_lock(&commons->counts);
+	counted = find(commons, id, id);
+	if (counted) {
+		counted->id = 0;
+		commons->count--;
+	}
+	pthread_mutex_unlock(&commons->counts);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "mailbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "hidden.h"
+
+/*
+ * A letter of its own costs the sender's buffer some 800 bytes; together they cost little more than
+ * their length, but each reader needs as many free numbers as come together.
+ */
+enum { TOGETHER = 16, ROOM_FOR_ONE = 4096, BUFFER = 4 << 20 };
+
+struct envelope {
+	struct letter letters[TOGETHER];
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(TOGETHER * sizeof(int))];
+	} control;
+};
+
+bool mailbox_make(struct endpoint *endpoint)
+{
+	int ends[2], size = BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return false;
+	if (libc.setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		libc.setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	hidden_adopt(ends[0], &endpoint->mail_out);
+	hidden_adopt(ends[1], &endpoint->mail_in);
+	return true;
+}
+
+void mailbox_close(struct endpoint *endpoint)
+{
+	hidden_close(&endpoint->mail_out);
+	hidden_close(&endpoint->mail_in);
+}
+
+static struct msghdr message(struct envelope *envelope, struct iovec *iov, size_t letters,
+			     size_t descriptors)
+{
+	*iov = (struct iovec){envelope->letters, letters * sizeof(struct letter)};
+	return (struct msghdr){
+		.msg_iov = iov,
+		.msg_iovlen = 1,
+		.msg_control = descriptors ? &envelope->control : NULL,
+		.msg_controllen = descriptors ? CMSG_SPACE(descriptors * sizeof(int)) : 0,
+	};
+}
+
+/*
+ * What one that was killed inside a lock has left: the letters say where they stand, the kernel how
+ * many there are.
+ */
+static void find_bearings(struct endpoint *endpoint)
+{
+	struct commons *commons = endpoint->commons;
+	struct letter first;
+	int off = 0, waiting = 0;
+
+	libc.setsockopt(endpoint->mail_out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+	if (libc.recv(endpoint->mail_out, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) ==
+	    (ssize_t)sizeof(first))
+		commons->dropped = first.at;
+	else
+		commons->dropped = commons->posted;
+	libc.ioctl(endpoint->mail_out, SIOCINQ, &waiting);
+	__atomic_store_n(&commons->posted, commons->dropped + (uint64_t)waiting, __ATOMIC_RELEASE);
+}
+
+static void lock_mail(struct endpoint *endpoint)
+{
+	if (pthread_mutex_lock(&endpoint->commons->mail) == EOWNERDEAD) {
+		find_bearings(endpoint);
+		pthread_mutex_consistent(&endpoint->commons->mail);
+	}
+}
+
+static void unlock_mail(struct endpoint *endpoint)
+{
+	pthread_mutex_unlock(&endpoint->commons->mail);
+}
+
+/* How much of the sender's buffer is used, and how much there is. */
+static bool is_fuller(const struct endpoint *endpoint, int numerator, int denominator, int more)
+{
+	int used = 0, size = 0;
+	socklen_t len = sizeof(size);
+
+	if (libc.ioctl(endpoint->mail_in, SIOCOUTQ, &used) < 0 ||
+	    libc.getsockopt(endpoint->mail_in, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0)
+		return true;
+	return used + more > size / denominator * numerator;
+}
+
+bool mailbox_has_room(struct endpoint *endpoint)
+{
+	return !is_fuller(endpoint, 1, 1, ROOM_FOR_ONE);
+}
+
+/* mail is held. */
+static int put_in(struct endpoint *endpoint, struct envelope *envelope, size_t letters,
+		  size_t descriptors)
+{
+	struct commons *commons = endpoint->commons;
+	struct iovec iov;
+	struct msghdr msg = message(envelope, &iov, letters, descriptors);
+
+	envelope->control.header.cmsg_level = SOL_SOCKET;
+	envelope->control.header.cmsg_type = SCM_RIGHTS;
+	envelope->control.header.cmsg_len = CMSG_LEN(descriptors * sizeof(int));
+	for (size_t i = 0; i < letters; i++)
+		envelope->letters[i].at = commons->posted + i * sizeof(struct letter);
+	/* counted first: who is woken by it must not find that nothing was posted */
+	__atomic_add_fetch(&commons->posted, iov.iov_len, __ATOMIC_RELEASE);
+	if (libc.sendmsg(endpoint->mail_in, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return 0;
+	__atomic_sub_fetch(&commons->posted, iov.iov_len, __ATOMIC_RELEASE);
+	return -errno;
+}
+
+static void write_letter(struct envelope *envelope, size_t i, enum letter_kind kind,
+			 const struct association *association)
+{
+	struct letter *letter = &envelope->letters[i];
+
+	*letter = (struct letter){
+		.kind = kind,
+		.id = association->id,
+		.descriptor = (uint32_t)i,
+		.hides_changes = association->hides_changes,
+		.peer = association->peer,
+	};
+	if (kind == LETTER_PEELED)
+		memcpy(CMSG_DATA(&envelope->control.header) + i * sizeof(int),
+		       &association->source.fd, sizeof(int));
+}
+
+int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
+		 const struct association *association)
+{
+	struct envelope envelope;
+	bool has_read_all;
+	int ret, kept = errno;
+
+	write_letter(&envelope, 0, kind, association);
+	lock_mail(endpoint);
+	has_read_all = endpoint->read == endpoint->commons->posted;
+	ret = put_in(endpoint, &envelope, 1, kind == LETTER_PEELED ? 1 : 0);
+	/* its own letters are no news to it */
+	if (ret == 0 && has_read_all)
+		endpoint->read = endpoint->commons->posted;
+	unlock_mail(endpoint);
+	errno = kept;
+	return ret;
+}
+
+/* The descriptors that came; all but the wanted one are closed. -1 if that one did not come. */
+static int pick(struct msghdr *msg, const struct letter *letter)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	int ret = -1;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+		return -1;
+	for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= cmsg->cmsg_len; i++) {
+		int fd;
+
+		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
+		if (letter->kind == LETTER_PEELED && letter->descriptor == i)
+			ret = fd;
+		else
+			libc.close(fd);
+	}
+	return ret;
+}
+
+/* mail is held. */
+static int look(struct endpoint *endpoint, struct letter *ret, int *ret_fd)
+{
+	struct envelope envelope;
+	struct iovec iov;
+	struct msghdr msg = message(&envelope, &iov, 1, TOGETHER);
+	int off = (int)(endpoint->read - endpoint->commons->dropped);
+
+	if (libc.setsockopt(endpoint->mail_out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) < 0)
+		return -errno;
+	if (libc.recvmsg(endpoint->mail_out, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) !=
+	    (ssize_t)sizeof(*ret))
+		return -EIO;
+	*ret = envelope.letters[0];
+	*ret_fd = pick(&msg, ret);
+	return ret->kind == LETTER_PEELED && *ret_fd < 0 ? -EMFILE : 1;
+}
+
+int mailbox_read(struct endpoint *endpoint, struct letter *ret, int *ret_fd, bool *ret_missed)
+{
+	int n = 0, kept = errno;
+
+	*ret_fd = -1;
+	lock_mail(endpoint);
+	if (endpoint->read < endpoint->commons->dropped) {
+		endpoint->read = endpoint->commons->dropped;
+		*ret_missed = true;
+	}
+	if (endpoint->read != endpoint->commons->posted)
+		n = look(endpoint, ret, ret_fd);
+	if (n > 0)
+		endpoint->read += sizeof(*ret);
+	unlock_mail(endpoint);
+	errno = kept;
+	return n;
+}
+
+/* ------------------------------------------------------------------ making room */
+
+static int put_living_in(struct endpoint *endpoint)
+{
+	struct envelope envelope;
+	size_t n = 0;
+	int ret = 0;
+
+	for (struct association *a = endpoint->associations.first; a && ret == 0; a = a->next) {
+		if (!association_peeled(a))
+			continue;
+		write_letter(&envelope, n++, LETTER_PEELED, a);
+		if (n == TOGETHER) {
+			ret = put_in(endpoint, &envelope, n, n);
+			n = 0;
+		}
+	}
+	return ret == 0 && n > 0 ? put_in(endpoint, &envelope, n, n) : ret;
+}
+
+/* Without room for control messages the kernel closes the descriptors (net/core/scm.c). */
+static void take_out(struct endpoint *endpoint, uint64_t until)
+{
+	struct commons *commons = endpoint->commons;
+	struct letter letters[TOGETHER];
+	int off = -1;
+
+	libc.setsockopt(endpoint->mail_out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off));
+	while (commons->dropped < until) {
+		uint64_t left = until - commons->dropped;
+		ssize_t n =
+			libc.recv(endpoint->mail_out, letters,
+				  left < sizeof(letters) ? left : sizeof(letters), MSG_DONTWAIT);
+
+		if (n <= 0)
+			return;
+		commons->dropped += (uint64_t)n;
+	}
+}
+
+void mailbox_tidy(struct endpoint *endpoint)
+{
+	int kept = errno;
+	uint64_t until;
+
+	if (!is_fuller(endpoint, 1, 2, 0))
+		return;
+	lock_mail(endpoint);
+	until = endpoint->commons->posted;
+	if (endpoint->read == until) {
+		if (put_living_in(endpoint) == 0) {
+			endpoint->read = endpoint->commons->posted;
+			take_out(endpoint, until);
+		}
+	}
+	unlock_mail(endpoint);
+	errno = kept;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+#include "news.h"
+
+#include <errno.h>
+
+#include "events/statistics.h"
+#include "fanin.h"
+#include "hidden.h"
+#include "peel.h"
+#include "source_queue.h"
+#include "telling.h"
+
+/* Another process has peeled it off; from here on this one finds it on its own descriptor. */
+static void hear_peeled(struct endpoint *endpoint, const struct letter *letter, int fd)
+{
+	struct associations *all = &endpoint->associations;
+	struct association *association = association_find(all, letter->id);
+
+	if (!association)
+		association = association_add(all, letter->id, now_ns());
+	if (!association || association_peeled(association)) {
+		libc.close(fd);
+		return;
+	}
+	if (!association->peer.family && letter->peer.family) {
+		association->peer = letter->peer;
+		association_add_address(all, association, &letter->peer);
+	}
+	hidden_adopt(fd, &association->source.fd);
+	association->hides_changes = letter->hides_changes;
+	all->peeled++;
+	statistics_association_arrives();
+	if (fanin_join(endpoint, &association->source) < 0)
+		tell_error(letter->id, "epoll_ctl: the peeled descriptor cannot join the hub",
+			   errno);
+}
+
+/* Letters about ends were lost to this process: looks for them. */
+static void look_for_ends(struct endpoint *endpoint)
+{
+	for (struct association *a = endpoint->associations.first, *next; a; a = next) {
+		next = a->next;
+		if (association_peeled(a) && !peel_alive(a->source.fd, a->id))
+			fanin_over(endpoint, a);
+	}
+}
+
+static void hear(struct endpoint *endpoint, const struct letter *letter, int fd)
+{
+	struct association *association = association_find(&endpoint->associations, letter->id);
+	bool peeled = association && association_peeled(association);
+
+	/* a call that failed meanwhile looks again: exclusion.h */
+	__atomic_add_fetch(&endpoint->peeling, 2, __ATOMIC_RELEASE);
+	if (letter->kind == LETTER_PEELED)
+		hear_peeled(endpoint, letter, fd);
+	else if (letter->kind == LETTER_ENDED && peeled)
+		fanin_over(endpoint, association);
+	else if (letter->kind == LETTER_MOVED && peeled)
+		peel_retire(endpoint, association);
+	else if (letter->kind == LETTER_WISHES && peeled)
+		association->hides_changes = letter->hides_changes;
+}
+
+void news_read(struct endpoint *endpoint, int fd)
+{
+	struct letter letter;
+	int came, n, kept = errno;
+	bool missed = false;
+
+	if (fanin_hub(endpoint, fd) < 0 || !mailbox_has_news(endpoint) ||
+	    !lock_take(&endpoint->lock)) {
+		errno = kept;
+		return;
+	}
+	while ((n = mailbox_read(endpoint, &letter, &came, &missed)) > 0)
+		hear(endpoint, &letter, came);
+	if (missed)
+		look_for_ends(endpoint);
+	if (n == 0)
+		mailbox_tidy(endpoint);
+	queue_refresh(endpoint);
+	lock_release(&endpoint->lock);
+	if (n < 0)
+		tell_error(-1, "what another process has peeled off cannot be received", -n);
+	errno = kept;
+}

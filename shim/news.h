@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * news: what other processes that share the endpoint have peeled off, or seen the end of.
+ */
+#ifndef SCTPEEL_NEWS_H
+#define SCTPEEL_NEWS_H
+
+#include "mailbox.h"
+
+/* Reads what there is; no lock held. `fd` is a number of the original. errno is kept. */
+void news_read(struct endpoint *endpoint, int fd);
+
+/* The same, at the cost of a look at memory when there is nothing. */
+static inline void news_hear(struct endpoint *endpoint, int fd)
+{
+	if (unlikely(endpoint->hub_inherited) || mailbox_has_news(endpoint))
+		news_read(endpoint, fd);
+}
+
+#endif

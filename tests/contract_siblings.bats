@@ -1,0 +1,37 @@
+# The transparency contract, P02: processes that share a socket after fork.
+load contract
+
+# contract: P02
+@test "messages of one association go to parent and child in turn, and both answer" {
+	contract 3 siblings p02-traffic
+}
+
+# contract: P02
+@test "what a child does first finds what its parent has peeled off: send, options, poll, receive" {
+	contract 10 siblings p02-first
+}
+
+# contract: P02
+@test "the end of an association is told once, and known to all" {
+	contract 3 siblings p02-ends
+}
+
+# contract: P02
+@test "what one takes for itself is no more there for the other" {
+	contract 2 siblings p02-moved
+}
+
+# contract: P02
+@test "what one sets on the socket holds for all" {
+	contract 2 siblings p02-settings
+}
+
+# contract: P02
+@test "one is killed, one closes, one is new: the others go on" {
+	contract 3 siblings p02-deaths
+}
+
+# contract: P02
+@test "the one that opened the socket goes first" {
+	contract 2 siblings p02-orphans
+}
