@@ -381,6 +381,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 	enum outcome outcome;
 	uint64_t now = now_ns();
 	int looks = 0;
+	bool looked_twice = false;
 
 	news_hear(endpoint, fd);
 	do {
@@ -391,6 +392,13 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 		attempt.source = choose(endpoint, fd, now, &looks);
 		if (!attempt.source) {
 			lock_release(&endpoint->lock);
+			if (mailbox_has_news(endpoint) && !looked_twice) {
+				looked_twice = true;
+				looks = 0;
+				news_read(endpoint, fd);
+				outcome = TRY_ON;
+				continue;
+			}
 			errno = EAGAIN;
 			return -1;
 		}
@@ -414,6 +422,8 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 		if (attempt.judgement.tell || attempt.judgement.act)
 			peel_act(endpoint, fd, &attempt.judgement);
 	} while (outcome == TRY_ON);
+	/* a look may have taken what would wake a wait for it */
+	news_hear(endpoint, fd);
 	events_tend(now);
 	if (attempt.n < 0)
 		errno = attempt.error;

@@ -28,7 +28,7 @@ bool mailbox_make(struct endpoint *endpoint)
 {
 	int ends[2], size = BUFFER;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+	if (libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
 		return false;
 	if (libc.setsockopt(ends[1], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		libc.setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));

@@ -62,26 +62,35 @@ static void hear(struct endpoint *endpoint, const struct letter *letter, int fd)
 		association->hides_changes = letter->hides_changes;
 }
 
-void news_read(struct endpoint *endpoint, int fd)
+/* 0, or -errno: not now. The endpoint's lock is held. */
+static int read_all(struct endpoint *endpoint)
 {
 	struct letter letter;
-	int came, n, kept = errno;
 	bool missed = false;
+	int came, n;
 
-	if (fanin_hub(endpoint, fd) < 0 || !mailbox_has_news(endpoint) ||
-	    !lock_take(&endpoint->lock)) {
-		errno = kept;
-		return;
-	}
 	while ((n = mailbox_read(endpoint, &letter, &came, &missed)) > 0)
 		hear(endpoint, &letter, came);
 	if (missed)
 		look_for_ends(endpoint);
 	if (n == 0)
 		mailbox_tidy(endpoint);
-	queue_refresh(endpoint);
-	lock_release(&endpoint->lock);
-	if (n < 0)
-		tell_error(-1, "what another process has peeled off cannot be received", -n);
+	return n;
+}
+
+void news_read(struct endpoint *endpoint, int fd)
+{
+	int ret = 0, kept = errno;
+
+	if (fanin_hub(endpoint, fd) == 0 && lock_take(&endpoint->lock)) {
+		/* a look may take what wakes for a letter that comes only now */
+		while (ret == 0 && mailbox_has_news(endpoint)) {
+			ret = read_all(endpoint);
+			queue_refresh(endpoint);
+		}
+		lock_release(&endpoint->lock);
+	}
+	if (ret < 0)
+		tell_error(-1, "what another process has peeled off cannot be received", -ret);
 	errno = kept;
 }

@@ -118,6 +118,19 @@ allowed() {
 		events/events.o pthread_setcancelstate: a cancelled thread leaves no event half written
 		peel.o pthread_sigmask: no handler looks for what is on its way between two descriptors
 		siblings.o pthread_atfork: forks are followed
+		siblings.o kill: asks whether a process lives, sends nothing
+		commons.o pthread_mutex_consistent: a lock in shared memory outlives who died in it
+		commons.o pthread_mutex_init: likewise
+		commons.o pthread_mutex_lock: likewise
+		commons.o pthread_mutex_unlock: likewise
+		commons.o pthread_mutexattr_destroy: likewise
+		commons.o pthread_mutexattr_init: likewise
+		commons.o pthread_mutexattr_setpshared: likewise
+		commons.o pthread_mutexattr_setrobust: likewise
+		exclusion.o pthread_mutex_unlock: likewise
+		mailbox.o pthread_mutex_consistent: likewise
+		mailbox.o pthread_mutex_lock: likewise
+		mailbox.o pthread_mutex_unlock: likewise
 		routing.o raise: SIGPIPE as the kernel would raise it
 		libc.o dlsym: the calls behind the doors
 		settings.o _exit: help and SCTPEEL_ON_ERROR=abort, before main

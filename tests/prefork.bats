@@ -17,7 +17,7 @@ all_descriptors_are() {
 # Ends of associations reach workers one after the other.
 steady_descriptors() {
 	local before='' now same=0
-	while [ "$same" -lt 5 ]; do
+	while [ "$same" -lt 3 ]; do
 		now=$(all_descriptors "$1")
 		[ "$now" = "$before" ] && same=$((same + 1)) || same=0
 		before=$now
@@ -41,11 +41,11 @@ prefork() {
 	start "$way" "$name" 5400 "$PROGRAMS/echo_prefork" "$style" 5400 4
 	pid=$(pid_of "$name")
 	has_all_warm 5400 || return
-	before=$(steady_descriptors "$pid")
+	[ "$way" = native ] || before=$(steady_descriptors "$pid")
 	"$PROGRAMS/peer" -n "$peers" -H 1 -f 5 -m 40 -w 1 -W 1 -k 3 \
 		-x "$(snapshot "$(peels_due "$way" "$peers")")" 127.0.0.1 5400 || return
 	wait_until no_association 5400 || return
-	if ! wait_until all_descriptors_are "$pid" "$before"; then
+	if [ "$way" != native ] && ! wait_until all_descriptors_are "$pid" "$before"; then
 		echo "there were $before descriptors before the associations, now $(all_descriptors "$pid")"
 		return 1
 	fi
