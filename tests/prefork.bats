@@ -28,8 +28,7 @@ steady_descriptors() {
 
 # Workers wait in the shim's own sets from their first message on.
 has_all_warm() {
-	local i
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		"$PROGRAMS/peer" -n 8 -m 5 -w 1 127.0.0.1 "$1" || return
 	done
 	wait_until no_association "$1"
@@ -37,6 +36,7 @@ has_all_warm() {
 
 # One message of each association is under way at a time: else two workers answer out of order.
 prefork() {
+	# shellcheck disable=SC2034  # snapshot uses port
 	local way=$1 style=$2 peers=$3 port=5400 name=$2-$1 pid before due during=$BATS_TEST_TMPDIR/assocs
 	start "$way" "$name" 5400 "$PROGRAMS/echo_prefork" "$style" 5400 4
 	pid=$(pid_of "$name")
@@ -108,6 +108,7 @@ by_way() {
 
 # contract: P02
 @test "prefork: four hundred associations come and go, and workers are killed in between" {
+	# shellcheck disable=SC2034  # snapshot uses port
 	local name=churn port=5400 pid round during=$BATS_TEST_TMPDIR/assocs
 	requires jq
 	start shim "$name" 5400 "$PROGRAMS/echo_prefork" block 5400 4
