@@ -9,10 +9,13 @@
 
 enum { PROBES = 16 };
 
-void commons_lock(pthread_mutex_t *mutex)
+bool commons_lock(pthread_mutex_t *mutex)
 {
-	if (pthread_mutex_lock(mutex) == EOWNERDEAD)
-		pthread_mutex_consistent(mutex);
+	int ret = pthread_mutex_lock(mutex);
+
+	if (ret == EOWNERDEAD)
+		ret = pthread_mutex_consistent(mutex);
+	return ret == 0;
 }
 
 static size_t state_size(void)
@@ -37,6 +40,7 @@ static void init_lock(pthread_mutex_t *mutex)
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
 	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
 	pthread_mutex_init(mutex, &attributes);
 	pthread_mutexattr_destroy(&attributes);
 }
@@ -165,7 +169,7 @@ struct counted *commons_take(struct endpoint *endpoint, struct association *asso
 	struct commons *commons = endpoint->commons;
 	struct counted *counted;
 
-	commons_lock(&commons->counts);
+	(void)commons_lock(&commons->counts);
 	counted = find(commons, association->id, association->id);
 	if (!counted)
 		counted = add(commons, association);
@@ -196,7 +200,7 @@ void commons_drop(struct endpoint *endpoint, sctp_assoc_t id)
 
 	if (!commons)
 		return;
-	commons_lock(&commons->counts);
+	(void)commons_lock(&commons->counts);
 	counted = find(commons, id, id);
 	if (counted) {
 		counted->id = 0;

@@ -50,8 +50,8 @@ struct commons {
 	uint64_t states[]; /* the policy's: of the socket, then of each that is counted */
 };
 
-/* A robust lock. */
-void commons_lock(pthread_mutex_t *mutex);
+/* False: this thread is inside already, interrupted by a handler. */
+bool commons_lock(pthread_mutex_t *mutex);
 
 /*
  * Makes it, with this process its only holder. The endpoint's lock is held. False when there is no

@@ -79,6 +79,8 @@ struct endpoint {
 	int mail_in __attribute__((aligned(8)));
 	int mail_out __attribute__((aligned(8)));
 	uint64_t read;	       /* how far it has read what is in the mailbox */
+	bool has_lost_mail;    /* no memory for what came */
+	bool has_told_mail;    /* of what could not be received, until it can */
 	uint64_t strangers_ns; /* when holders were last looked at */
 	bool sets_shared;      /* as of then */
 	char strangers[96];    /* who of them runs another program, as a reason; "": none */

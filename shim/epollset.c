@@ -398,13 +398,6 @@ int epollset_woken(struct epollset *set, struct epoll_event *events, int n)
 	return translate(set, events, n);
 }
 
-static uint64_t to_ns(const struct timespec *time)
-{
-	if (time->tv_sec > 4000000000)
-		return UINT64_C(4000000000) * 1000000000u;
-	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
-}
-
 /* epoll_pwait2 only where milliseconds will not do: kernels before 5.11 lack it. */
 static int wait_once(int epfd, struct epoll_event *events, int maxevents,
 		     const struct timespec *timeout, const sigset_t *mask)
@@ -422,7 +415,7 @@ int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, in
 		  const struct timespec *timeout, const sigset_t *mask)
 {
 	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
-	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0, now;
+	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + timespec_ns(&left) : 0, now;
 
 	events_tend_now();
 	for (;;) {

@@ -47,7 +47,8 @@ static bool begin_among_processes(struct endpoint *endpoint)
 	if (!commons)
 		return true;
 	/* short, as a peel is */
-	commons_lock(&commons->peel);
+	if (!commons_lock(&commons->peel))
+		return false;
 	__atomic_store_n(&commons->peeling, true, __ATOMIC_SEQ_CST);
 	if (!others_exclude(commons))
 		return true;
@@ -67,7 +68,8 @@ static void end_among_processes(struct endpoint *endpoint)
 /* Until the peel is over that another process is at, or has died in. */
 static void wait_for_processes(struct commons *commons)
 {
-	commons_lock(&commons->peel);
+	if (!commons_lock(&commons->peel))
+		return;
 	__atomic_store_n(&commons->peeling, false, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&commons->peel);
 }

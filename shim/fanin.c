@@ -381,7 +381,6 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 	enum outcome outcome;
 	uint64_t now = now_ns();
 	int looks = 0;
-	bool looked_twice = false;
 
 	news_hear(endpoint, fd);
 	do {
@@ -392,13 +391,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 		attempt.source = choose(endpoint, fd, now, &looks);
 		if (!attempt.source) {
 			lock_release(&endpoint->lock);
-			if (mailbox_has_news(endpoint) && !looked_twice) {
-				looked_twice = true;
-				looks = 0;
-				news_read(endpoint, fd);
-				outcome = TRY_ON;
-				continue;
-			}
+			news_hear(endpoint, fd);
 			errno = EAGAIN;
 			return -1;
 		}

@@ -70,6 +70,13 @@ void libc_resolve(void)
 #undef CALL_VARIADIC
 }
 
+uint64_t timespec_ns(const struct timespec *time)
+{
+	if (time->tv_sec > 4000000000)
+		return UINT64_C(4000000000) * 1000000000u;
+	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
+}
+
 uint64_t now_ns(void)
 {
 	struct timespec now;

@@ -38,6 +38,8 @@ void libc_resolve(void);
 
 /* CLOCK_MONOTONIC in nanoseconds. Async-signal-safe. */
 uint64_t now_ns(void);
+/* A time span in nanoseconds, cut at some hundred years. */
+uint64_t timespec_ns(const struct timespec *time);
 
 /*
  * Nothing can be mapped below vm.mmap_min_addr (64 KiB): a pointer there, NULL with an offset or a

@@ -14,7 +14,7 @@
  * A letter of its own costs the sender's buffer some 800 bytes; together they cost little more than
  * their length, but each reader needs as many free numbers as come together.
  */
-enum { TOGETHER = 16, ROOM_FOR_ONE = 4096, BUFFER = 4 << 20 };
+enum { TOGETHER = 16, ROOM_FOR_ONE = 4096, BUFFER = 4 << 20, SPARE = 128 };
 
 struct envelope {
 	struct letter letters[TOGETHER];
@@ -88,21 +88,14 @@ static void unlock_mail(struct endpoint *endpoint)
 	pthread_mutex_unlock(&endpoint->commons->mail);
 }
 
-/* How much of the sender's buffer is used, and how much there is. */
-static bool is_fuller(const struct endpoint *endpoint, int numerator, int denominator, int more)
+bool mailbox_has_room(struct endpoint *endpoint)
 {
 	int used = 0, size = 0;
 	socklen_t len = sizeof(size);
 
-	if (libc.ioctl(endpoint->mail_in, SIOCOUTQ, &used) < 0 ||
-	    libc.getsockopt(endpoint->mail_in, SOL_SOCKET, SO_SNDBUF, &size, &len) < 0)
-		return true;
-	return used + more > size / denominator * numerator;
-}
-
-bool mailbox_has_room(struct endpoint *endpoint)
-{
-	return !is_fuller(endpoint, 1, 1, ROOM_FOR_ONE);
+	return libc.ioctl(endpoint->mail_in, SIOCOUTQ, &used) == 0 &&
+	       libc.getsockopt(endpoint->mail_in, SOL_SOCKET, SO_SNDBUF, &size, &len) == 0 &&
+	       used + ROOM_FOR_ONE <= size;
 }
 
 /* mail is held. */
@@ -259,20 +252,26 @@ static void take_out(struct endpoint *endpoint, uint64_t until)
 	}
 }
 
+/* Once the letters that are over outnumber the others: what is put in again makes up for it. */
+static bool is_worth_it(const struct endpoint *endpoint, uint64_t until)
+{
+	uint64_t letters = (until - endpoint->commons->dropped) / sizeof(struct letter);
+
+	return letters > 2 * (uint64_t)endpoint->associations.peeled + SPARE;
+}
+
 void mailbox_tidy(struct endpoint *endpoint)
 {
 	int kept = errno;
 	uint64_t until;
 
-	if (!is_fuller(endpoint, 1, 2, 0))
-		return;
 	lock_mail(endpoint);
 	until = endpoint->commons->posted;
-	if (endpoint->read == until) {
-		if (put_living_in(endpoint) == 0) {
-			endpoint->read = endpoint->commons->posted;
-			take_out(endpoint, until);
-		}
+	/* what this process lacks it cannot put in again for others */
+	if (endpoint->read == until && !endpoint->has_lost_mail && is_worth_it(endpoint, until) &&
+	    put_living_in(endpoint) == 0) {
+		endpoint->read = endpoint->commons->posted;
+		take_out(endpoint, until);
 	}
 	unlock_mail(endpoint);
 	errno = kept;

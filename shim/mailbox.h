@@ -5,7 +5,7 @@
  * One stream of letters for all of them, with the descriptors in it (SCM_RIGHTS). Each reads it by
  * looking (MSG_PEEK at its own offset, SO_PEEK_OFF in socket(7)) and takes nothing out, so one that
  * never reads stands in nobody's way, and one that reads late finds all. What is over is taken out
- * from time to time by whoever finds the stream half full, after what still lives has been put in
+ * from time to time by whoever finds that most of it is, after what still lives has been put in
  * again behind it.
  */
 #ifndef SCTPEEL_MAILBOX_H
@@ -54,7 +54,7 @@ int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
  * is put in again behind; *ret_missed is then true: what ended meanwhile must be looked for.
  */
 int mailbox_read(struct endpoint *endpoint, struct letter *ret, int *ret_fd, bool *ret_missed);
-/* Makes room if much is used. All letters must have been read. */
+/* Takes out what is over, if that is most and this process has read all. */
 void mailbox_tidy(struct endpoint *endpoint);
 
 #endif

@@ -10,17 +10,21 @@
 #include "source_queue.h"
 #include "telling.h"
 
-/* Another process has peeled it off; from here on this one finds it on its own descriptor. */
-static void hear_peeled(struct endpoint *endpoint, const struct letter *letter, int fd)
+/*
+ * Another process has peeled it off; from here on this one finds it on its own descriptor. False:
+ * no memory for it.
+ */
+static bool hear_peeled(struct endpoint *endpoint, const struct letter *letter, int fd)
 {
 	struct associations *all = &endpoint->associations;
 	struct association *association = association_find(all, letter->id);
+	int error;
 
 	if (!association)
 		association = association_add(all, letter->id, now_ns());
 	if (!association || association_peeled(association)) {
 		libc.close(fd);
-		return;
+		return association != NULL;
 	}
 	if (!association->peer.family && letter->peer.family) {
 		association->peer = letter->peer;
@@ -30,9 +34,11 @@ static void hear_peeled(struct endpoint *endpoint, const struct letter *letter, 
 	association->hides_changes = letter->hides_changes;
 	all->peeled++;
 	statistics_association_arrives();
-	if (fanin_join(endpoint, &association->source) < 0)
+	error = fanin_join(endpoint, &association->source);
+	if (error)
 		tell_error(letter->id, "epoll_ctl: the peeled descriptor cannot join the hub",
-			   errno);
+			   -error);
+	return true;
 }
 
 /* Letters about ends were lost to this process: looks for them. */
@@ -53,7 +59,7 @@ static void hear(struct endpoint *endpoint, const struct letter *letter, int fd)
 	/* a call that failed meanwhile looks again: exclusion.h */
 	__atomic_add_fetch(&endpoint->peeling, 2, __ATOMIC_RELEASE);
 	if (letter->kind == LETTER_PEELED)
-		hear_peeled(endpoint, letter, fd);
+		endpoint->has_lost_mail |= !hear_peeled(endpoint, letter, fd);
 	else if (letter->kind == LETTER_ENDED && peeled)
 		fanin_over(endpoint, association);
 	else if (letter->kind == LETTER_MOVED && peeled)
@@ -81,6 +87,7 @@ static int read_all(struct endpoint *endpoint)
 void news_read(struct endpoint *endpoint, int fd)
 {
 	int ret = 0, kept = errno;
+	bool first = false;
 
 	if (fanin_hub(endpoint, fd) == 0 && lock_take(&endpoint->lock)) {
 		/* a look may take what wakes for a letter that comes only now */
@@ -88,9 +95,12 @@ void news_read(struct endpoint *endpoint, int fd)
 			ret = read_all(endpoint);
 			queue_refresh(endpoint);
 		}
+		first = ret < 0 && !endpoint->has_told_mail;
+		endpoint->has_told_mail = ret < 0;
 		lock_release(&endpoint->lock);
 	}
-	if (ret < 0)
+	/* it is tried again with each call, and told once */
+	if (first)
 		tell_error(-1, "what another process has peeled off cannot be received", -ret);
 	errno = kept;
 }

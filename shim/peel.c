@@ -230,6 +230,7 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
 	if (endpoint->commons) {
 		commons_drop(endpoint, id);
 		unheard = mailbox_post(endpoint, LETTER_PEELED, association);
+		mailbox_tidy(endpoint);
 	}
 	error = fanin_join(endpoint, &association->source);
 	lock_release(&endpoint->lock);

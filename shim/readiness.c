@@ -156,13 +156,6 @@ static int collect(const struct watch *watch, struct pollfd *fds)
 	return count_ready(fds, watch->own);
 }
 
-static uint64_t to_ns(const struct timespec *time)
-{
-	if (time->tv_sec > 4000000000)
-		return UINT64_C(4000000000) * 1000000000u;
-	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
-}
-
 static struct timespec until(uint64_t deadline)
 {
 	uint64_t now = now_ns(), left = now < deadline ? deadline - now : 0;
@@ -175,7 +168,7 @@ int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeo
 {
 	struct watch watch __attribute__((cleanup(give_back)));
 	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
-	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + to_ns(&left) : 0;
+	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + timespec_ns(&left) : 0;
 
 	events_tend_now();
 	if (!make_room(&watch, nfds))

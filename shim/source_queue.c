@@ -182,7 +182,10 @@ void fanin_share(struct endpoint *endpoint, int fd)
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
 		if (association_peeled(a))
 			libc.epoll_ctl(hub, EPOLL_CTL_DEL, a->source.fd, NULL);
-	(void)fill(endpoint, hub, fd);
+	if (fill(endpoint, hub, fd) < 0) {
+		(void)hub_watch(hub, fd, EPOLLIN, &endpoint->original);
+		peel_hold(endpoint, "the hub cannot be shared");
+	}
 }
 
 void fanin_leave_mail(struct endpoint *endpoint)

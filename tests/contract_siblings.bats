@@ -17,6 +17,11 @@ load contract
 }
 
 # contract: P02
+@test "one sleeps while two hundred come and go, and finds those that stayed" {
+	contract 200 siblings p02-many
+}
+
+# contract: P02
 @test "what one takes for itself is no more there for the other" {
 	contract 2 siblings p02-moved
 }

@@ -127,6 +127,7 @@ allowed() {
 		commons.o pthread_mutexattr_init: likewise
 		commons.o pthread_mutexattr_setpshared: likewise
 		commons.o pthread_mutexattr_setrobust: likewise
+		commons.o pthread_mutexattr_settype: likewise
 		exclusion.o pthread_mutex_unlock: likewise
 		mailbox.o pthread_mutex_consistent: likewise
 		mailbox.o pthread_mutex_lock: likewise

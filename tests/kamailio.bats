@@ -20,19 +20,6 @@ request_route {
 EOF
 }
 
-# of all its processes
-all_descriptors() {
-	local process sum=0
-	for process in "$1" $(pgrep -P "$1"); do
-		sum=$((sum + $(descriptors "$process")))
-	done
-	echo "$sum"
-}
-
-all_descriptors_are() {
-	[ "$(all_descriptors "$1")" -eq "$2" ]
-}
-
 kamailio_answers() {
 	local name=kamailio-$1 pid before during=$BATS_TEST_TMPDIR/assocs
 	start "$1" "$name" 5061 kamailio -DD -E -m 64 -M 8 -Y "$BATS_TEST_TMPDIR" \

@@ -93,6 +93,19 @@ descriptors_are() {
 	[ "$(descriptors "$1")" -eq "$2" ]
 }
 
+# Those of a server and its children.
+all_descriptors() {
+	local process sum=0
+	for process in "$1" $(pgrep -P "$1"); do
+		sum=$((sum + $(descriptors "$process")))
+	done
+	echo "$sum"
+}
+
+all_descriptors_are() {
+	[ "$(all_descriptors "$1")" -eq "$2" ]
+}
+
 peeled_in_trace() {
 	jq -n --arg by "${2:-policy}" '[inputs | select(.event == "peel" and .effect.errno == 0
 		and .by == $by) | .["sctp.assoc.id"]] | unique | length' "$1"

@@ -1,19 +1,6 @@
 # Prefork servers of each style, unmodified: one socket, four workers.
 load oracle
 
-# The parent's and its workers'.
-all_descriptors() {
-	local process sum=0
-	for process in "$1" $(pgrep -P "$1"); do
-		sum=$((sum + $(descriptors "$process")))
-	done
-	echo "$sum"
-}
-
-all_descriptors_are() {
-	[ "$(all_descriptors "$1")" -eq "$2" ]
-}
-
 # Ends of associations reach workers one after the other.
 steady_descriptors() {
 	local before='' now same=0

@@ -251,6 +251,32 @@ static void p02_moved(void)
 	close_scene(server);
 }
 
+/* The child has slept through many that have come and gone, and finds the two that have not. */
+static void p02_many(void)
+{
+	int server = open_scene(1);
+	struct sibling child = fork_sibling("child", server);
+	struct peer *first = newcomer(server), *last;
+
+	for (int i = 0; i < 200; i++) {
+		struct peer *peer = newcomer(server);
+
+		abort_peer(peer);
+		await_end(peer);
+	}
+	last = newcomer(server);
+	tell_sibling(&child, 'i', first);
+	first->heard++;
+	peer_hears(first);
+	peer_sends(last, 50);
+	tell_sibling(&child, 'r', NULL);
+	tell_sibling(&child, 'i', last);
+	last->heard++;
+	peer_hears(last);
+	tell_sibling(&child, 'q', NULL);
+	close_scene(server);
+}
+
 /* What the child sets on the socket holds for both. */
 static void p02_settings(void)
 {
@@ -326,9 +352,9 @@ static void p02_orphans(void)
 }
 
 static const struct test tests[] = {
-	{"p02-traffic", p02_traffic}, {"p02-first", p02_first},	      {"p02-ends", p02_ends},
-	{"p02-moved", p02_moved},     {"p02-settings", p02_settings}, {"p02-deaths", p02_deaths},
-	{"p02-orphans", p02_orphans},
+	{"p02-traffic", p02_traffic}, {"p02-first", p02_first},	    {"p02-ends", p02_ends},
+	{"p02-many", p02_many},	      {"p02-moved", p02_moved},	    {"p02-settings", p02_settings},
+	{"p02-deaths", p02_deaths},   {"p02-orphans", p02_orphans},
 };
 
 int main(int argc, char **argv)
