@@ -260,6 +260,20 @@ static void refused(struct endpoint *endpoint, int fd, sctp_assoc_t id, int erro
 	lock_release(&endpoint->lock);
 }
 
+/* Others came in between, the kernel has refused nothing: the next message asks again, and tells.
+ */
+static void put_off(struct endpoint *endpoint, sctp_assoc_t id)
+{
+	struct association *association;
+
+	if (!lock_take(&endpoint->lock))
+		return;
+	association = association_find(&endpoint->associations, id);
+	if (association)
+		association->verdict = VERDICT_NONE;
+	lock_release(&endpoint->lock);
+}
+
 /* In between it is nowhere to be found: no handler may look for it then. */
 static void move_association(struct endpoint *endpoint, int fd, const struct judgement *judgement,
 			     struct peeled *peeled)
@@ -303,7 +317,9 @@ static void carry_out(struct endpoint *endpoint, int fd, struct judgement *judge
 	if (fanin_hub(endpoint, fd) < 0) {
 		peeled->error = ENOMEM;
 	} else if (!peel_begin(endpoint, fd)) {
-		peeled->error = EBUSY;
+		judgement->tell = judgement->act = false;
+		put_off(endpoint, judgement->id);
+		return;
 	} else if (was_peeled_by_another(endpoint, fd, judgement->id)) {
 		peel_done(endpoint);
 		judgement->act = false;

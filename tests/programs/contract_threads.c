@@ -109,6 +109,17 @@ static void everybody_sends(int from, int to, int times)
 			peer_sends(&peers[p], HEADER + (size_t)(i * 31 + p * 17) % 900);
 }
 
+/* A peel that one thread is at holds those of the others: each is alone here for one message. */
+static void each_sends_alone(void)
+{
+	for (int p = 0; p < PEERS; p++) {
+		unsigned before = total();
+
+		peer_sends(&peers[p], HEADER);
+		await_total(before + 1);
+	}
+}
+
 static void end_threads(pthread_t *threads, int n)
 {
 	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
@@ -145,6 +156,7 @@ static void threads_serve(const char *label, void (*wait_for_input)(void))
 	everybody_sends(0, PEERS / 2, EACH / 2);
 	everybody_sends(0, PEERS, EACH / 2);
 	await_total(PEERS * EACH / 2 + PEERS * EACH / 4);
+	each_sends_alone();
 	end_threads(threads, THREADS);
 	tell_counts();
 	hear_answers();
