@@ -3,7 +3,7 @@
 # make              the shim and its command, in build/
 # make demo         shows what it does, with its own kernel if need be
 # make test         everything that proves it works
-# make conformance  the same under more policies; writes tests/CONFORMANCE.md
+# make conformance  the contract's rows in all contexts; writes tests/CONFORMANCE.md
 # make mutants      whether the tests notice when the code they test is taken out
 # make torture      any peers against any servers under any policy: MINUTES=10 SEED=1
 # make real         Debian's programs under the shim again, with 10,000 messages each
@@ -55,6 +55,8 @@ VERSION := $(shell sed -n 's/^\#define SCTPEEL_VERSION "\(.*\)"/\1/p' shim/setti
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/programs/*.c tests/bench/*.c))
 PURE_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c tests/unit/*.c))
+# The contract's programs where all sockets and addresses are IPv6.
+PROGRAMS6 := $(patsubst tests/programs/%.c,$(BUILD)/programs6/%,$(wildcard tests/programs/contract_*.c))
 # What tools/ stands on too.
 TOOL_PROGRAMS := $(addprefix $(BUILD)/fuzz/,elf_fuzz live_fuzz trace_fuzz)
 TOOL_LIBS := -lelf -ljansson -lm -lncursesw -ltinfo
@@ -71,6 +73,8 @@ endif
 
 all: $(BUILD)/libsctpeel.so $(if $(TOOL_SRC),$(BUILD)/sctpeel)
 programs: all $(PROGRAMS) $(PURE_PROGRAMS) $(BUILD)/programs/torture $(CLASSES) $(BEAMS)
+
+programs6: $(PROGRAMS6)
 
 $(BUILD)/libsctpeel.so: $(call obj,$(SHIM_SRC)) $(BUILD)/libsctpeel.map
 	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(SHIM_LDFLAGS) -o $@ $(filter %.o,$^) -ldl
@@ -106,6 +110,10 @@ $(PROGRAMS): $(BUILD)/%: tests/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lsctp -lpthread -lm
 
+$(PROGRAMS6): $(BUILD)/programs6/%: tests/programs/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) -DCONTRACT_IPV6 $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< -lsctp -lpthread -lm
+
 # -rdynamic: so that its watchdog can name functions.
 $(BUILD)/programs/torture: $(wildcard tests/torture/*.[ch])
 	@mkdir -p $(@D)
@@ -135,7 +143,7 @@ test:
 
 conformance:
 	@tests/setup test
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory programs programs6
 	@BUILD=$(BUILD) tests/conformance
 
 mutants:
@@ -238,6 +246,6 @@ clean:
 	rm -rf build build-asan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs test torture real mutants demo bench bench-quick sanitize check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 test torture real mutants demo bench bench-quick sanitize check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -42,6 +42,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "context.h"
+
+/* The same programs in IPv6 (make programs6): no socket and no address of theirs is IPv4. */
+#ifdef CONTRACT_IPV6
+#undef AF_INET
+#define AF_INET AF_INET6
+#define sockaddr_in sockaddr_in6
+#define sin_family sin6_family
+#define sin_port sin6_port
+#define sin_addr sin6_addr
+#endif
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- saying what happened ---- */
@@ -211,11 +223,17 @@ static inline in_port_t port_of(const struct sockaddr_storage *address)
 					      : ((const struct sockaddr_in *)address)->sin_port;
 }
 
+/* 127.0.0.1, 2, 3...; or ::1, fd00::2, fd00::3... */
 static inline struct sockaddr_in loopback(int last, in_port_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = port};
 
+#ifdef CONTRACT_IPV6
+	address.sin6_addr.s6_addr[0] = last == 1 ? 0 : 0xfd;
+	address.sin6_addr.s6_addr[15] = (uint8_t)last;
+#else
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + (uint32_t)last);
+#endif
 	return address;
 }
 
@@ -282,13 +300,27 @@ static inline void be_prompt(int fd)
 		die("SCTP_DELAYED_SACK");
 }
 
+static inline void add_second_address(int fd)
+{
+	struct sockaddr_in second = loopback(2, local_port(fd));
+
+	if (sctp_bindx(fd, (struct sockaddr *)&second, 1, SCTP_BINDX_ADD_ADDR))
+		die("second address");
+}
+
 static inline int bound_socket(int type)
 {
 	struct sockaddr_in address = loopback(1, 0);
-	int fd = socket(AF_INET, type, IPPROTO_SCTP);
+	int fd = socket(context_family(type), type, IPPROTO_SCTP);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)))
+	if (fd < 0)
+		die("socket");
+	(void)in_context("ipv6");
+	context_before_bind(fd, type);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
 		die("bound socket");
+	if (in_context("multihomed"))
+		add_second_address(fd);
 	be_prompt(fd);
 	return fd;
 }
@@ -314,11 +346,15 @@ static inline struct peer *new_peer(void)
 
 	/* what a full receive buffer dropped comes again soon */
 	struct sctp_rtoinfo soon = {.srto_initial = 100, .srto_max = 200, .srto_min = 50};
+	/* of many small chunks a message can come in parts */
+	struct sctp_assoc_value chunk = {.assoc_value = in_context("mid") ? 1000 : 0};
 
 	*peer = (struct peer){.fd = bound_socket(SOCK_STREAM)};
 	snprintf(peer->name, sizeof(peer->name), "%s", name_of_number(peer_count++));
 	if (setsockopt(peer->fd, SOL_SCTP, SCTP_RTOINFO, &soon, sizeof(soon)))
 		die("SCTP_RTOINFO");
+	if (chunk.assoc_value && setsockopt(peer->fd, SOL_SCTP, SCTP_MAXSEG, &chunk, sizeof(chunk)))
+		die("SCTP_MAXSEG");
 	set_timeout(peer->fd, SO_RCVTIMEO, 5000);
 	subscribe(peer->fd, SUB_DATA);
 	peer->port = local_port(peer->fd);
@@ -430,10 +466,28 @@ static inline void await_delivery(struct peer *peer)
 	}
 }
 
+/* From here on it sends to that address of its server's two. */
+static inline void choose_path(struct peer *peer, int last)
+{
+	struct sctp_setprim way = {.ssp_assoc_id = 0};
+	struct sockaddr_storage other;
+	socklen_t length = sizeof(other);
+
+	if (getpeername(peer->fd, (struct sockaddr *)&other, &length))
+		return;
+
+	struct sockaddr_in to = loopback(last, port_of(&other));
+
+	memcpy(&way.ssp_addr, &to, sizeof(to));
+	setsockopt(peer->fd, SOL_SCTP, SCTP_PRIMARY_ADDR, &way, sizeof(way));
+}
+
 /* What a peer says: its next message, on a stream. */
 static inline void peer_sends_on(struct peer *peer, size_t size, uint16_t stream, uint32_t ppid,
 				 uint32_t flags)
 {
+	if (in_context("multihomed"))
+		choose_path(peer, 1 + (int)peer->sent % 2);
 	make_message(message_buffer, peer->name, peer->sent++, size);
 	if (sctp_sendmsg(peer->fd, message_buffer, size, NULL, 0, htonl(ppid), flags, stream, 0,
 			 0) != (int)size)
@@ -477,10 +531,36 @@ static inline void peer_hears_nothing_more(struct peer *peer)
 		tell("%s hears: %s", peer->name, errno_name(errno));
 }
 
-static inline void close_peer(struct peer *peer)
+static inline void forget_peer(struct peer *peer)
 {
 	close(peer->fd);
 	peer->fd = -1;
+}
+
+/* More than the window: it closes while they are under way. */
+static inline void say_last_words(struct peer *peer)
+{
+	const size_t size = 60000;
+
+	struct sockaddr_storage server;
+	socklen_t length = sizeof(server);
+
+	if (getpeername(peer->fd, (struct sockaddr *)&server, &length))
+		return;
+	set_int(peer->fd, SOL_SOCKET, SO_SNDBUF, 400000);
+	fcntl(peer->fd, F_SETFL, O_NONBLOCK);
+	for (int i = 0; i < 3; i++) {
+		make_message(message_buffer, peer->name, peer->sent++, size);
+		sctp_sendmsg(peer->fd, message_buffer, size, NULL, 0, htonl(CLOSING_PPID), 0, 0, 0,
+			     0);
+	}
+}
+
+static inline void close_peer(struct peer *peer)
+{
+	if (in_context("closing"))
+		say_last_words(peer);
+	forget_peer(peer);
 }
 
 static inline void abort_peer(struct peer *peer)
@@ -488,7 +568,7 @@ static inline void abort_peer(struct peer *peer)
 	struct linger hard = {1, 0};
 
 	setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	close_peer(peer);
+	forget_peer(peer);
 }
 
 /* ---- what the program receives ---- */
@@ -505,8 +585,7 @@ struct receipt {
 	struct iovec iov;
 };
 
-/* One recvmsg with room for everything unless capacity or control_room say otherwise. */
-static inline ssize_t take(struct receipt *r, int fd, int flags)
+static inline ssize_t take_by_recvmsg(struct receipt *r, int fd, int flags)
 {
 	r->iov = (struct iovec){r->data, r->capacity};
 	memset(&r->name, 0, sizeof(r->name));
@@ -519,6 +598,90 @@ static inline ssize_t take(struct receipt *r, int fd, int flags)
 	errno = 0;
 	r->size = recvmsg(fd, &r->header, flags);
 	r->error = r->size < 0 ? errno : 0;
+	return r->size;
+}
+
+/* What a peek has shown the context's call takes: the same bytes, or it is told. */
+static inline bool take_what_is_seen(struct receipt *r, int fd, int flags)
+{
+	static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+	static char again[MAX_MESSAGE];
+	ssize_t n;
+	int kept;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &kept);
+	pthread_mutex_lock(&lock);
+	if (take_by_recvmsg(r, fd, flags | MSG_PEEK | MSG_DONTWAIT) >= 0) {
+		n = context_receive(fd, again, r->capacity, flags);
+		if (n != r->size || memcmp(again, r->data, (size_t)n) != 0)
+			tell("another than was seen: %zd, %zd", r->size, n);
+	}
+	pthread_mutex_unlock(&lock);
+	pthread_setcancelstate(kept, &kept);
+	return r->error != EAGAIN;
+}
+
+/* Another thread may take what one was woken for. */
+static inline void take_by_call(struct receipt *r, int fd, int flags)
+{
+	if (!context_receives() || flags & (MSG_PEEK | MSG_ERRQUEUE))
+		take_by_recvmsg(r, fd, flags);
+	else if (flags & MSG_DONTWAIT)
+		take_what_is_seen(r, fd, flags);
+	else
+		while (take_by_recvmsg(r, fd, flags | MSG_PEEK) >= 0 &&
+		       !take_what_is_seen(r, fd, flags))
+			;
+}
+
+/* Who waits for edges must have seen that nothing is there; others wait first. */
+static inline void take_after_wait(struct receipt *r, int fd, int flags)
+{
+	int patience = context_patience(fd), woken = 1;
+
+	flags |= in_context("nonblock") ? 0 : MSG_DONTWAIT;
+	if (in_context("edge"))
+		take_by_call(r, fd, flags);
+	else
+		r->error = EAGAIN;
+	while (r->error == EAGAIN && woken == 1) {
+		woken = context_wait(fd, false, patience < 0 ? 2000 : patience);
+		if (woken < 0) {
+			r->size = -1;
+			r->error = errno;
+			return;
+		}
+		take_by_call(r, fd, flags);
+		if (r->error == EAGAIN && !in_context("edge"))
+			return;
+	}
+}
+
+struct taking {
+	struct receipt *receipt;
+	int fd, flags;
+};
+
+static inline void take_in_context(void *argument)
+{
+	const struct taking *t = argument;
+
+	if (context_waits() && !(t->flags & MSG_DONTWAIT))
+		take_after_wait(t->receipt, t->fd, t->flags);
+	else
+		take_by_call(t->receipt, t->fd, t->flags);
+}
+
+/* One receive with room for everything unless capacity or control_room say otherwise. */
+static inline ssize_t take(struct receipt *r, int fd, int flags)
+{
+	struct taking taking = {r, fd, flags};
+
+	if (!getenv("CONTRACT_CONTEXT"))
+		return take_by_recvmsg(r, fd, flags);
+	if (gettid() != getpid() || !context_next_thread(take_in_context, &taking))
+		take_in_context(&taking);
+	errno = r->error;
 	return r->size;
 }
 
@@ -863,7 +1026,7 @@ static inline void give_order(struct order o)
 	if (o.action == SEND)
 		o.peer->sent += (unsigned)o.times;
 	if (o.action == CLOSE || o.action == ABORT)
-		close_peer(o.peer);
+		forget_peer(o.peer);
 }
 
 static inline void order(enum action action, struct peer *peer, long delay)
@@ -922,7 +1085,10 @@ static inline int kernel_associations(in_port_t local, in_port_t remote)
 
 static inline void await_associations(in_port_t local, in_port_t remote, int count)
 {
-	for (int i = 0; i < 500 && kernel_associations(local, remote) != count; i++)
+	/* what has last words to say ends when the program has heard them */
+	int times = in_context("closing") ? 20 : 500;
+
+	for (int i = 0; i < times && kernel_associations(local, remote) != count; i++)
 		pause_ms(10);
 	if (kernel_associations(local, remote) != count)
 		tell("%d associations instead of %d", kernel_associations(local, remote), count);
@@ -936,25 +1102,58 @@ static inline void await_end(const struct peer *peer)
 
 /* ---- sets of associations ---- */
 
-/* Receives the first message of each of the last n peers, in their order, and learns their ids. */
+/* How a peer begins: with a message, to which the context may add some. */
+static inline int first_words(int server, struct peer *peer)
+{
+	const size_t sizes[] = {HEADER + 6, in_context("mid") ? 60000 : 40, 50};
+	int count = in_context("queued") ? 3 : in_context("mid") ? 2 : 1;
+
+	if (in_context("mid"))
+		set_int(server, SOL_SOCKET, SO_RCVBUF, 20000);
+	for (int i = 0; i < count; i++)
+		if (peer->obeys)
+			order_messages(peer, 0, 1, sizes[i]);
+		else
+			peer_sends(peer, sizes[i]);
+	return count;
+}
+
+/* Receives one thing of any peer, learns its id, and says whether that was the end of a message. */
+static inline bool hear_words(int server, struct receipt *r)
+{
+	static const struct peer *in_parts;
+	struct peer *peer;
+	bool whole;
+
+	do
+		if (take(r, server, 0) < 0)
+			die("greeting");
+	while (r->header.msg_flags & MSG_NOTIFICATION);
+	learn(r);
+	whole = r->header.msg_flags & MSG_EOR;
+	peer = peer_of_port(port_of(&r->name));
+	if (!peer || peer->id == 0)
+		die("greeting of nobody");
+	if (whole && peer != in_parts && message_number(r->data, (size_t)r->size) < 0)
+		die("greeting of %s is not whole", peer->name);
+	in_parts = whole ? NULL : peer;
+	peer->taken += whole;
+	return whole;
+}
+
+/* Receives what each of the last n peers says first, one after the other, and learns their ids. */
 static inline void greet(int server, int n)
 {
 	static struct receipt *r;
+	int count = 0;
 
 	r = r ? r : new_receipt();
 	for (int i = peer_count - n; i < peer_count; i++) {
-		if (peers[i].obeys)
-			order_messages(&peers[i], 0, 1, HEADER + 6);
-		else
-			peer_sends(&peers[i], HEADER + 6);
-		do
-			if (take(r, server, 0) < 0)
-				die("greeting of %s", peers[i].name);
-		while (r->header.msg_flags & MSG_NOTIFICATION);
-		learn(r);
-		if (peers[i].id == 0 || message_number(r->data, (size_t)r->size) < 0)
-			die("greeting of %s is not whole", peers[i].name);
-		peers[i].taken = 1;
+		count += first_words(server, &peers[i]);
+		if (in_context("queued") && i + 1 < peer_count)
+			continue;
+		while (count > 0)
+			count -= hear_words(server, r);
 	}
 }
 
@@ -1012,7 +1211,7 @@ static inline int open_client_with_companion(int n)
 	for (int i = 0; i < n; i++) {
 		struct sockaddr_in to = loopback(1, peers[i].port);
 
-		if (connect(client, (struct sockaddr *)&to, sizeof(to)))
+		if (connect(client, (struct sockaddr *)&to, sizeof(to)) && errno != EINPROGRESS)
 			die("client connects");
 		order(ACCEPT, &peers[i], 0);
 		close_peer(&peers[i]);

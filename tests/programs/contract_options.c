@@ -482,7 +482,7 @@ static void o02_several(void)
 							     .sin_family = AF_INET,
 							     .sin_port = peers[p].port,
 							     .sin_addr = loopback(1, 0).sin_addr},
-						     16, 0, 0, 0, 0, 0));
+						     sizeof(struct sockaddr_in), 0, 0, 0, 0, 0));
 				peers[p].heard++;
 			}
 			close_scene(server);

@@ -423,7 +423,7 @@ static void s01_controls(void)
 	int server = open_scene(2);
 
 	for (int p = 0; p < 2; p++) {
-		struct in_addr own = loopback(1, 0).sin_addr;
+		struct in_addr own = {htonl(INADDR_LOOPBACK)};
 		struct sctp_prinfo pr = {.pr_policy = SCTP_PR_SCTP_RTX, .pr_value = 3};
 		struct sctp_authinfo auth = {.auth_keynumber = 7};
 		struct in6_addr six = in6addr_loopback;
@@ -528,8 +528,10 @@ static void s01_nowhere(void)
 	OUTCOME("no header", sendmsg(server, nowhere, MSG_NOSIGNAL));
 	OUTCOME("no headers", sendmmsg(server, nowhere, 2, MSG_NOSIGNAL));
 	OUTCOME("writev nowhere", writev(server, nowhere, 2));
-	while (recv(peers[0].fd, message_buffer, 1000, MSG_DONTWAIT) > 0)
+	set_timeout(peers[0].fd, SO_RCVTIMEO, 200);
+	while (recv(peers[0].fd, message_buffer, 1000, 0) > 0)
 		tell("A hears something");
+	set_timeout(peers[0].fd, SO_RCVTIMEO, 5000);
 	peers[0].heard = 1;
 	OUTCOME("A", send_to_peer(server, &peers[0], 50));
 	peer_hears(&peers[0]);
@@ -570,7 +572,7 @@ static void s01_ipv6(void)
 					      .sin6_addr = in6addr_loopback};
 
 		mapped.sin6_addr.s6_addr32[2] = htonl(0xffff);
-		mapped.sin6_addr.s6_addr32[3] = plain.sin_addr.s_addr;
+		mapped.sin6_addr.s6_addr32[3] = htonl(INADDR_LOOPBACK);
 		make_message(data, four->name, four->heard++, sizeof(data));
 		OUTCOME("IPv4 address", sendto(server, data, sizeof(data), MSG_NOSIGNAL,
 					       (struct sockaddr *)&plain, sizeof(plain)));
@@ -836,9 +838,9 @@ static void s03_arguments(void)
 	wrong.sin_family = AF_UNSPEC;
 	OUTCOME("AF_UNSPEC", sendto(server, "x", 1, 0, (struct sockaddr *)&wrong, sizeof(wrong)));
 	wrong = to;
-	wrong.sin_addr.s_addr = htonl(INADDR_BROADCAST);
+	memset(&wrong.sin_addr, 255, sizeof(wrong.sin_addr));
 	OUTCOME("broadcast", sendto(server, "x", 1, 0, (struct sockaddr *)&wrong, sizeof(wrong)));
-	wrong.sin_addr.s_addr = htonl(INADDR_ANY);
+	memset(&wrong.sin_addr, 0, sizeof(wrong.sin_addr));
 	OUTCOME("any", sendto(server, "x", 1, 0, (struct sockaddr *)&wrong, sizeof(wrong)));
 	wrong = to;
 	wrong.sin_port = 0;
@@ -1009,7 +1011,7 @@ static void s05_odd(void)
 	fcntl(server, F_SETFL, 0);
 	OUTCOME("AF_UNSPEC", connect(server, (struct sockaddr *)&none, sizeof(none)));
 	OUTCOME("short", connect(server, (struct sockaddr *)&to, 4));
-	to.sin_addr.s_addr = htonl(INADDR_BROADCAST);
+	memset(&to.sin_addr, 255, sizeof(to.sin_addr));
 	OUTCOME("broadcast", connect(server, (struct sockaddr *)&to, sizeof(to)));
 	to = address_of(nobody);
 	OUTCOME("refused", connect(server, (struct sockaddr *)&to, sizeof(to)));
