@@ -1,5 +1,6 @@
-# contract.rows, the list of contexts, the .bats files, what tests/run printed of them, and what
-# tests/contexts printed: tables of the contract's rows. Status 1 when a row failed or was not tested.
+# contract.rows, contexts.excused, the list of contexts, the .bats files, what tests/run printed of
+# them, and what tests/contexts printed: tables of the contract's rows. Status 1 when a row failed or
+# was not tested, or in one context could not be shown.
 BEGIN {
 	FS = "\t"
 	what["Calls"] = "recvmmsg recvfrom recv read readv sctp_recvmsg sctp_recvv"
@@ -15,6 +16,18 @@ BEGIN {
 FILENAME ~ /\.rows$/ {
 	row[++rows] = substr($0, 1, 3)
 	text[row[rows]] = substr($0, 5)
+	next
+}
+
+FILENAME ~ /\.excused$/ {
+	if (!/^(#|$)/) {
+		split($0, part, ": ")
+		n = split(part[1], word, " ")
+		fit = ""
+		for (i = 3; i <= n; i++)
+			fit = fit " `" word[i] "`"
+		excused = excused "- `" word[1] " " word[2] "`," fit ": " substr($0, length(part[1]) + 3) "\n"
+	}
 	next
 }
 
@@ -49,13 +62,26 @@ FILENAME ~ /\.bats$/ {
 	next
 }
 
-function add(name, column, verdict,    n, each, i, seen) {
+# A test counts once in a column, with the verdict that says most: what could not be compared in one
+# context may have been in another.
+function rank(verdict) {
+	return index("none varies same FAILED differs", verdict)
+}
+
+function add(name, column, verdict,    n, each, i, before) {
+	if (verdict == "either")
+		verdict = "same"
 	n = split(rows_of[name], each, " ")
-	for (i = 1; i <= n; i++)
-		if (!(each[i] in seen)) {
-			seen[each[i]]
-			count[each[i], column, verdict]++
-		}
+	for (i = 1; i <= n; i++) {
+		use[each[i], column]
+		before = came[each[i], column, name]
+		if (before != "" && rank(before) >= rank(verdict))
+			continue
+		if (before != "")
+			count[each[i], column, before]--
+		came[each[i], column, name] = verdict
+		count[each[i], column, verdict]++
+	}
 }
 
 FILENAME ~ /\/plain$/ {
@@ -71,32 +97,48 @@ FILENAME ~ /\/plain$/ {
 }
 
 NF == 5 {
-	ran[$1]++
+	ran[$2, $1]++
+	total[$1]++
 	peels += $4
-	words = $5
-	n = split(words, word, " ")
+	if ($1 == "idle")
+		next
+	n = split($5, word, " ")
 	for (i = 1; i <= n; i++)
 		if ($4 > 0 || !index(" " what["Moments of the peel"] " ", " " word[i] " "))
 			add($3, word[i], $1)
 	if ($2 ~ /msgs >=/ && $4 > 0)
 		add($3, "later", $1)
-	if ($1 == "differs" || $1 == "varies")
+	if ($1 != "same")
 		list[$1] = list[$1] "- `" $3 "` in `" $2 "`\n"
 }
 
-function cell(row, column,    same, bad) {
+# "of": how many there are, where some could not be compared.
+function cell(row, column,    same, bad, lost) {
 	same = count[row, column, "same"] + 0
 	bad = count[row, column, "FAILED"] + count[row, column, "differs"] + 0
+	lost = count[row, column, "none"] + count[row, column, "varies"] + 0
 	if (bad) {
 		wrong = 1
-		return "**" bad " of " (same + bad) " differ**"
+		return "**" bad " of " (same + bad + lost) " differ**"
 	}
 	if (same)
-		return (row in held ? "held " : "kept ") same
-	if (column != "plain")
+		return (row in held ? "held " : "kept ") same (lost ? " of " same + lost : "")
+	if (column != "plain" && !lost)
 		return ""
 	wrong = 1
-	return "**not run**"
+	return lost ? "**not shown**" : "**not run**"
+}
+
+# How often each came out in a context; "": in those of a single word that are not listed.
+function verdicts(of,    n, each, i, line, c, sum) {
+	n = split("same either differs varies none idle", each, " ")
+	for (i = 1; i <= n; i++) {
+		sum = total[each[i]]
+		for (c = 1; of == "" && c <= contexts; c++)
+			sum -= ran[context[c], each[i]]
+		line = line " " (of == "" ? sum : ran[of, each[i]] + 0) " |"
+	}
+	return line
 }
 
 function table(title,    n, column, i, r, line, rule, filled) {
@@ -113,7 +155,7 @@ function table(title,    n, column, i, r, line, rule, filled) {
 		filled = 0
 		for (i = 1; i <= n; i++) {
 			line = line " " cell(row[r], column[i]) " |"
-			filled += count[row[r], column[i], "same"]
+			filled = filled || (row[r], column[i]) in use
 		}
 		if (filled)
 			print line
@@ -125,7 +167,7 @@ END {
 	print "Made by `make conformance`; not to be edited. Each test is a program that runs natively and under the"
 	print "shim. `kept`: what it does and prints is the same, peeled off or not. `held`: the same, and where the"
 	print "row could not be kept nothing is peeled off, which the decision says with its reason. The number is of"
-	print "tests.\n"
+	print "tests, each run once.\n"
 	print "| row | | a program may rely on |\n|---|---|---|"
 	for (r = 1; r <= rows; r++) {
 		line = text[row[r]]
@@ -140,25 +182,36 @@ END {
 			print "- " row[r] ": " held[row[r]]
 	print "\n## Contexts\n"
 	print "The tests' programs again, each in all of these contexts: a policy, and in what way the program does"
-	print "what it does (tests/programs/context.h). A test counts for a word if the word had an effect in it and,"
-	print "where it peels off at all, something was peeled off. A field is empty where no test of the row has use"
-	print "for the word, and a row is left out that has use for none: it has to do with no receive, wait or socket"
-	print "of such kinds.\n"
+	print "what it does (tests/programs/context.h). Each comparison is made once: one run natively, one under the"
+	print "shim. `same`: both say the same. `either`: natively the program says one thing or another, and in one"
+	print "of four more runs what it has said under the shim. `differs`: it never does. Three kinds show nothing"
+	print "and are not counted below: `varies` (as `differs`, but natively it is not always the same either),"
+	print "`none` (natively it does not end well in that context; its words are tried one by one then) and"
+	print "`idle` (none of the words has an effect, or nothing is peeled off).\n"
+	print "| context | same | either | differs | varies | none | idle |\n|---|---|---|---|---|---|---|"
 	for (i = 1; i <= contexts; i++)
-		print "- `" context[i] "`"
-	printf "\n%d comparisons, with %d peels: %d the same, %d not. ", ran["same"] + ran["differs"], peels,
-		ran["same"], ran["differs"]
-	printf "%d runs in which the context has made no difference,\n%d that do not end well natively either, ",
-		ran["idle"], ran["none"]
-	printf "and %d whose course natively varies as well.\n", ran["varies"]
+		print "| `" context[i] "` |" verdicts(context[i])
+	print "| words one by one |" verdicts("")
+	printf "\n%d comparisons that count, with %d peels. In the tables below a test counts once for each word that had\n",
+		total["same"] + total["either"] + total["differs"], peels
+	print "an effect in it. `kept 5 of 6`: one more has use for the word, but shows nothing. An empty field:"
+	print "no test of the row has use for the word. A row that has use for none is left out."
 	table("Calls")
 	table("Waits")
 	table("Sockets and threads")
 	table("Moments of the peel")
-	if (list["differs"] != "")
+	if (list["differs"] != "") {
 		print "\n## Different under the shim\n\n" list["differs"]
+		wrong = 1
+	}
+	if (list["either"] != "")
+		print "\n## Natively one thing or another, and one of them under the shim\n\n" list["either"]
 	if (list["varies"] != "")
-		print "\n## Natively not always the same either\n\n" list["varies"]
+		print "\n## Not shown: natively not always the same either\n\n" list["varies"]
+	if (list["none"] != "")
+		print "\n## Not shown: natively it does not end well there\n\n" list["none"]
+	if (excused != "")
+		print "\n## Words that do not fit a test\n\n" excused
 	print "\n## The tests\n"
 	for (r = 1; r <= rows; r++)
 		if (row[r] in tests)

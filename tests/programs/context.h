@@ -54,6 +54,12 @@ static inline bool in_context(const char *word)
 	return true;
 }
 
+/* How long a program may take: in contexts many run at once. */
+static inline unsigned context_minutes(void)
+{
+	return getenv("CONTRACT_CONTEXT") ? 4 : 1;
+}
+
 /* ---- sockets ---- */
 
 static inline int context_family(int type)

@@ -1008,7 +1008,7 @@ static inline void start_companion(void)
 		die("socketpair");
 	fflush(stdout);
 	if (fork() == 0) {
-		alarm(60);
+		alarm(context_minutes() * 60);
 		close(ends[0]);
 		while (read(ends[1], &o, sizeof(o)) == sizeof(o))
 			carry_out(&o, ends[1]);
@@ -1420,7 +1420,7 @@ static inline int run_tests(int argc, char **argv, const struct test *tests, siz
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sigaction(SIGPIPE, &pipes, NULL);
-	alarm(60);
+	alarm(context_minutes() * 60);
 	for (size_t i = 0; i < count; i++)
 		if (argc == 2 && strcmp(argv[1], tests[i].name) == 0) {
 			tests[i].run();

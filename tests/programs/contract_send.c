@@ -9,6 +9,15 @@ static struct sockaddr_in address_of(const struct peer *peer)
 	return loopback(1, peer->port);
 }
 
+/* How many messages there are for it, whatever they say. */
+static void hears_something(struct peer *peer)
+{
+	set_timeout(peer->fd, SO_RCVTIMEO, 200);
+	while (recv(peer->fd, message_buffer, 1000, 0) > 0)
+		tell("%s hears something", peer->name);
+	set_timeout(peer->fd, SO_RCVTIMEO, 5000);
+}
+
 /* What a call is told: the id or the address, with a stream and a ppid where it can carry them. */
 struct target {
 	sctp_assoc_t id;
@@ -528,10 +537,7 @@ static void s01_nowhere(void)
 	OUTCOME("no header", sendmsg(server, nowhere, MSG_NOSIGNAL));
 	OUTCOME("no headers", sendmmsg(server, nowhere, 2, MSG_NOSIGNAL));
 	OUTCOME("writev nowhere", writev(server, nowhere, 2));
-	set_timeout(peers[0].fd, SO_RCVTIMEO, 200);
-	while (recv(peers[0].fd, message_buffer, 1000, 0) > 0)
-		tell("A hears something");
-	set_timeout(peers[0].fd, SO_RCVTIMEO, 5000);
+	hears_something(&peers[0]);
 	peers[0].heard = 1;
 	OUTCOME("A", send_to_peer(server, &peers[0], 50));
 	peer_hears(&peers[0]);
@@ -825,13 +831,11 @@ static void s03_arguments(void)
 		OUTCOME("MSG_OOB", send_bytes(server, &s, message_buffer, 60));
 		s.message_flags = 0;
 	}
-	while (recv(peers[0].fd, message_buffer, 1000, MSG_DONTWAIT) > 0)
-		tell("A hears something");
+	hears_something(&peers[0]);
 	for (socklen_t length = 0; length <= 40; length += length == 16 ? 24 : 4)
 		OUTCOME("short name",
 			sendto(server, message_buffer, 60, 0, (struct sockaddr *)&to, length));
-	while (recv(peers[0].fd, message_buffer, 1000, MSG_DONTWAIT) > 0)
-		tell("A hears something");
+	hears_something(&peers[0]);
 	wrong = to;
 	wrong.sin_family = AF_UNIX;
 	OUTCOME("AF_UNIX", sendto(server, "x", 1, 0, (struct sockaddr *)&wrong, sizeof(wrong)));
@@ -847,8 +851,7 @@ static void s03_arguments(void)
 	OUTCOME("port 0", sendto(server, "x", 1, 0, (struct sockaddr *)&wrong, sizeof(wrong)));
 	OUTCOME("a name nowhere",
 		sendto(server, "x", 1, 0, (struct sockaddr *)(void *)nowhere, 16));
-	while (recv(peers[0].fd, message_buffer, 1000, MSG_DONTWAIT) > 0)
-		tell("A hears something");
+	hears_something(&peers[0]);
 	close_scene(server);
 }
 
