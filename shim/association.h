@@ -42,8 +42,9 @@ enum association_verdict { VERDICT_NONE, VERDICT_KEEP, VERDICT_PEEL, VERDICT_HOL
 struct association {
 	struct source source; /* source.fd >= 0: peeled */
 	sctp_assoc_t id;
-	uint32_t serial; /* the endpoint's list is in this order */
-	uint32_t users;	 /* calls that use source.fd at this moment; no lock held */
+	uint32_t serial;  /* the endpoint's list is in this order */
+	uint32_t users;	  /* calls that use source.fd at this moment; no lock held */
+	uint32_t readers; /* receives among them */
 	struct association *next_same_hash;
 	struct address_entry *addresses;
 	struct association *previous, *next; /* of the endpoint's, oldest first */

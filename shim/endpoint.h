@@ -53,7 +53,9 @@ struct endpoint {
 	struct source original;
 	struct queue fresh, busy;
 	struct source *current; /* whose turn it is, `credit` messages more */
-	struct source *bound;	/* the next receive must come from it */
+	struct source *bound;	/* the next receive must come from it: binding.c */
+	uint32_t binding;	/* counts the changes of it */
+	sctp_assoc_t half_read; /* the association whose message it is bound to, if not by a peek */
 	bool bound_by_peek, originals_turn;
 	bool hub_inherited;    /* the hub is the parent's: made anew before it is used */
 	bool stalls_inherited; /* likewise */

@@ -319,6 +319,10 @@ static uint32_t all_events(const struct found *found, uint32_t events)
 		return 0;
 	if (found->on_stalls)
 		others &= ~(uint32_t)OUTPUT;
+	/* others must wait for the rest of a half-read message */
+	if (found->entry == ORIGINAL && endpoint->bound && (events & INPUT) &&
+	    !input(endpoint, found))
+		events &= ~(uint32_t)INPUT;
 	if (found->entry == HUB)
 		events = input(endpoint, found);
 	else if (found->entry == STALLS)
@@ -415,20 +419,17 @@ int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, in
 		  const struct timespec *timeout, const sigset_t *mask)
 {
 	struct timespec left = timeout ? *timeout : (struct timespec){0, 0};
-	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + timespec_ns(&left) : 0, now;
+	uint64_t deadline = left.tv_sec || left.tv_nsec ? now_ns() + timespec_ns(&left) : 0;
 
 	events_tend_now();
 	for (;;) {
 		int n = wait_once(epfd, events, maxevents, timeout ? &left : NULL, mask);
 		int told = n > 0 ? translate(set, events, n) : n;
 
-		if (told != 0 || n <= 0 || (timeout && !deadline))
+		if (told != 0 || n <= 0 || (timeout && now_ns() >= deadline))
 			return told;
-		if (!timeout)
-			continue;
-		now = now_ns();
-		now = now < deadline ? deadline - now : 0;
-		left = (struct timespec){(time_t)(now / 1000000000u), (long)(now % 1000000000u)};
+		if (timeout)
+			left = time_until(deadline);
 	}
 }
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "binding.h"
+#include "ending.h"
 #include "events/events.h"
 #include "news.h"
 #include "peel.h"
@@ -15,6 +17,7 @@
 struct attempt {
 	struct source *source;
 	struct association *association; /* NULL: the original */
+	uint32_t binding;		 /* endpoint->binding when it was chosen */
 	int fd;
 	ssize_t n;
 	int error;
@@ -23,6 +26,8 @@ struct attempt {
 };
 
 enum outcome { DELIVER, TRY_ON };
+/* The program takes a message; it is shown the one that it will take; the shim alone looks. */
+enum purpose { TAKE, SHOW, LOOK };
 
 static bool reads_nothing(const struct msghdr *msg)
 {
@@ -54,18 +59,6 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 	ancillary_read(&inner, (size_t)attempt->n, &attempt->got);
 	ancillary_deliver(&inner, outer, endpoint->set->hides_rcvinfo,
 			  endpoint->set->hides_arrival);
-}
-
-/* Reads the rest of a notification that the program must not see and had too small a buffer for. */
-static void drain(int fd)
-{
-	char rest[256];
-	struct iovec iov = {rest, sizeof(rest)};
-	struct msghdr msg;
-
-	do
-		msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
-	while (libc.recvmsg(fd, &msg, MSG_DONTWAIT) > 0 && !(msg.msg_flags & MSG_EOR));
 }
 
 static void account(struct endpoint *endpoint, struct association *association,
@@ -147,17 +140,6 @@ static void settle_original(struct endpoint *endpoint, struct attempt *attempt, 
 		commons_put(endpoint, association, counted);
 }
 
-/* Notifications that came because of us alone. `take`: it is read now, not only looked at. */
-static bool hides(struct association *association, const struct received *got, bool take)
-{
-	if (got->notification == SCTP_ASSOC_CHANGE)
-		return association->hides_changes;
-	if (got->notification != SCTP_SENDER_DRY_EVENT || association->hides_dry == 0)
-		return false;
-	association->hides_dry -= take;
-	return true;
-}
-
 /* True: the program must not see it. */
 static bool settle_peeled(struct endpoint *endpoint, struct attempt *attempt, uint64_t now)
 {
@@ -172,72 +154,25 @@ static bool settle_peeled(struct endpoint *endpoint, struct attempt *attempt, ui
 		else if (got->change == SCTP_RESTART)
 			tell_state(endpoint, association, "restart");
 	}
-	if (hides(association, got, true))
+	if (ending_hides(association, got, true))
 		return true;
 	account(endpoint, association, attempt, now);
 	association->last_seen_ns = now;
 	return false;
 }
 
-/* True when something that the program may see stands first; lock held. */
-static bool has_visible(struct association *association)
-{
-	char bytes[sizeof(struct sctp_assoc_change)];
-	struct iovec iov = {bytes, sizeof(bytes)};
-
-	for (;;) {
-		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-		ssize_t n = libc.recvmsg(association->source.fd, &msg, MSG_PEEK | MSG_DONTWAIT);
-		struct received got;
-
-		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
-			return false;
-		/* an error that the end left behind is told once (KERNEL.md 4) */
-		if (n < 0)
-			continue;
-		ancillary_read(&msg, (size_t)n, &got);
-		if (!hides(association, &got, true))
-			return n > 0;
-		drain(association->source.fd);
-	}
-}
-
-static void reap(struct endpoint *endpoint, struct association *association)
-{
-	if (association->retired || has_visible(association))
-		return;
-	if (endpoint->commons)
-		(void)mailbox_post(endpoint, LETTER_ENDED, association);
-	peel_retire(endpoint, association);
-}
-
-void fanin_over(struct endpoint *endpoint, struct association *association)
-{
-	association->ended = true;
-	if (!association->retired && !has_visible(association))
-		peel_retire(endpoint, association);
-}
-
-void fanin_reap(struct endpoint *endpoint, struct association *association)
-{
-	int kept = errno;
-
-	if (lock_take(&endpoint->lock)) {
-		association->ended = true;
-		reap(endpoint, association);
-		lock_release(&endpoint->lock);
-	}
-	errno = kept;
-}
-
 static enum outcome settle_success(struct endpoint *endpoint, struct attempt *attempt,
-				   const struct msghdr *msg, int flags, uint64_t now)
+				   const struct msghdr *msg, enum purpose purpose, uint64_t now)
 {
 	struct source *source = attempt->source;
-	bool peek = (flags & MSG_PEEK) != 0, hidden = false;
+	bool peek = purpose != TAKE, hidden = false;
 
 	if (attempt->association && attempt->association->retired)
 		return DELIVER;
+	if (peek && binding_elsewhere(endpoint, source)) {
+		queue_keep(endpoint, source);
+		return TRY_ON;
+	}
 	if (attempt->n == 0 && !reads_nothing(msg)) {
 		/* shutdown(SHUT_RD): a source that says so for ever must not hide the others */
 		if (!attempt->association) {
@@ -248,8 +183,8 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 		return TRY_ON;
 	}
 	if (attempt->association && peek) {
-		if (hides(attempt->association, &attempt->got, true)) {
-			drain(attempt->fd);
+		if (ending_hides(attempt->association, &attempt->got, false)) {
+			(void)ending_has_visible(attempt->association);
 			attempt->association->ended |=
 				!peel_alive(attempt->fd, attempt->association->id);
 			queue_keep(endpoint, source);
@@ -262,15 +197,21 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 	}
 	if (hidden) {
 		if (!attempt->got.end)
-			drain(attempt->fd);
+			ending_drain(attempt->fd);
 		queue_keep(endpoint, source);
 		return TRY_ON;
 	}
-	endpoint->bound = peek || !attempt->got.end ? source : NULL;
-	endpoint->bound_by_peek = peek;
+	if (purpose == LOOK) {
+		queue_keep(endpoint, source);
+		return DELIVER;
+	}
+	if (peek)
+		binding_show(endpoint, source);
+	else
+		binding_take(endpoint, source, attempt->got.id, attempt->got.end);
 	queue_served(endpoint, source);
 	if (attempt->association && attempt->association->ended && attempt->got.end && !peek)
-		reap(endpoint, attempt->association);
+		ending_reap(endpoint, attempt->association);
 	return DELIVER;
 }
 
@@ -284,44 +225,36 @@ static bool is_end_error(int error)
 
 static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *attempt)
 {
+	struct source *source = attempt->source;
 	struct association *association = attempt->association;
-	bool was_bound = endpoint->bound == attempt->source;
 
 	if (association && association->retired)
 		return TRY_ON;
-	if (!association) {
-		if (attempt->error == EAGAIN)
-			queue_remove(endpoint, attempt->source);
-		if (was_bound && (attempt->error != EAGAIN || endpoint->bound_by_peek ||
-				  endpoint->set->interleave))
-			endpoint->bound = NULL;
-		return attempt->error == EAGAIN && endpoint->associations.peeled > 0 &&
-				       endpoint->bound != attempt->source
-			       ? TRY_ON
-			       : DELIVER;
+	if (!association && attempt->error != EAGAIN) {
+		binding_leave(endpoint, source);
+		return DELIVER;
 	}
-	if (is_end_error(attempt->error)) {
+	if (association && is_end_error(attempt->error)) {
 		association->ended |= !peel_alive(attempt->fd, association->id);
-		queue_keep(endpoint, attempt->source);
+		queue_keep(endpoint, source);
 		return TRY_ON;
 	}
 	if (attempt->error != EAGAIN)
 		return DELIVER;
-	queue_remove(endpoint, attempt->source);
-	if (association->ended || (was_bound && !peel_alive(attempt->fd, association->id))) {
+	queue_remove(endpoint, source);
+	if (association && (association->ended || (endpoint->bound == source &&
+						   !peel_alive(attempt->fd, association->id)))) {
 		association->ended = true;
 		/* another thread may have found the end since we looked: its news is still there */
-		reap(endpoint, association);
+		ending_reap(endpoint, association);
 		if (!association->retired)
-			queue_keep(endpoint, attempt->source);
+			queue_keep(endpoint, source);
 		return TRY_ON;
 	}
 	/* the rest of a message in partial delivery has not come yet: others wait, as natively */
-	if (was_bound && !endpoint->bound_by_peek && !endpoint->set->interleave)
+	if (binding_awaits(endpoint, source, attempt->fd, attempt->binding))
 		return DELIVER;
-	if (was_bound)
-		endpoint->bound = NULL;
-	return TRY_ON;
+	return endpoint->associations.peeled > 0 ? TRY_ON : DELIVER;
 }
 
 /* Does the original's next message come from an association that we do not know yet? */
@@ -370,48 +303,93 @@ static ssize_t receive_nested(struct endpoint *endpoint, int fd, struct msghdr *
 	return attempt.n;
 }
 
+/* A receive that is inside a peeled association: leaves it also when its thread is cancelled. */
+struct visit {
+	struct endpoint *endpoint;
+	struct association *association;
+};
+
+static void visit_end(struct visit *visit)
+{
+	if (!visit->association)
+		return;
+	if (lock_take(&visit->endpoint->lock)) {
+		visit->association->readers--;
+		lock_release(&visit->endpoint->lock);
+	}
+	peel_unuse(visit->endpoint, visit->association);
+}
+
+/* Whose turn is it? Lock held; false: nobody has anything. */
+static bool begin(struct endpoint *endpoint, struct attempt *attempt, struct visit *visit, int fd,
+		  uint64_t now, int *looks)
+{
+	memset(attempt, 0, offsetof(struct attempt, judgement));
+	attempt->judgement.tell = attempt->judgement.act = false;
+	attempt->fd = fd;
+	attempt->source = choose(endpoint, fd, now, looks);
+	if (!attempt->source)
+		return false;
+	attempt->binding = endpoint->binding;
+	if (attempt->source == &endpoint->original)
+		return true;
+	attempt->association = (struct association *)(void *)attempt->source;
+	attempt->fd = attempt->source->fd;
+	peel_use(attempt->association);
+	attempt->association->readers++;
+	visit->association = attempt->association;
+	return true;
+}
+
+/* What came of it. */
+static enum outcome settle(struct endpoint *endpoint, struct attempt *attempt, struct visit *visit,
+			   const struct msghdr *asked, enum purpose purpose, uint64_t now)
+{
+	enum outcome ret;
+
+	(void)lock_take(&endpoint->lock);
+	visit->association = NULL;
+	if (attempt->association)
+		attempt->association->readers--;
+	ret = attempt->n >= 0 ? settle_success(endpoint, attempt, asked, purpose, now)
+			      : settle_failure(endpoint, attempt);
+	lock_release(&endpoint->lock);
+	if (attempt->association)
+		peel_unuse(endpoint, attempt->association);
+	return ret;
+}
+
 /*
  * Receives what there is now; -1 with EAGAIN when there is nothing. Without MSG_DONTWAIT in `flags`
  * the kernel does the waiting, on the original alone.
  */
-static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
+static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags,
+			   enum purpose purpose)
 {
+	struct visit visit __attribute__((cleanup(visit_end))) = {endpoint, NULL};
 	struct attempt attempt;
 	const struct msghdr asked = *msg;
 	enum outcome outcome;
 	uint64_t now = now_ns();
 	int looks = 0;
+	bool found;
 
 	news_hear(endpoint, fd);
 	do {
-		memset(&attempt, 0, offsetof(struct attempt, judgement));
-		attempt.judgement.tell = attempt.judgement.act = false;
 		if (!lock_take(&endpoint->lock))
 			return receive_nested(endpoint, fd, msg, flags);
-		attempt.source = choose(endpoint, fd, now, &looks);
-		if (!attempt.source) {
-			lock_release(&endpoint->lock);
+		found = begin(endpoint, &attempt, &visit, fd, now, &looks);
+		lock_release(&endpoint->lock);
+		if (!found) {
 			news_hear(endpoint, fd);
 			errno = EAGAIN;
 			return -1;
 		}
-		attempt.fd = fd;
-		if (attempt.source != &endpoint->original) {
-			attempt.association = (struct association *)(void *)attempt.source;
-			attempt.fd = attempt.source->fd;
-			peel_use(attempt.association);
-		}
-		lock_release(&endpoint->lock);
 		*msg = asked;
 		receive_from(endpoint, &attempt, msg, flags);
 		if (!(flags & MSG_DONTWAIT))
 			now = now_ns();
-		(void)lock_take(&endpoint->lock);
-		outcome = attempt.n >= 0 ? settle_success(endpoint, &attempt, &asked, flags, now)
-					 : settle_failure(endpoint, &attempt);
-		lock_release(&endpoint->lock);
-		if (attempt.association)
-			peel_unuse(endpoint, attempt.association);
+		outcome = settle(endpoint, &attempt, &visit, &asked, purpose, now);
 		if (attempt.judgement.tell || attempt.judgement.act)
 			peel_act(endpoint, fd, &attempt.judgement);
 	} while (outcome == TRY_ON);
@@ -425,6 +403,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 
 ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
 {
+	enum purpose purpose = flags & MSG_PEEK ? SHOW : TAKE;
 	bool sleeps = !(flags & MSG_DONTWAIT) && !endpoint->set->nonblock;
 	bool asleep = false; /* one that sleeps already sleeps on when the last association ends */
 	uint64_t deadline = 0;
@@ -432,13 +411,13 @@ ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int
 	if (flags & MSG_ERRQUEUE)
 		return libc.recvmsg(fd, msg, flags);
 	if (sleep_in_kernel(endpoint))
-		return receive_now(endpoint, fd, msg, flags);
+		return receive_now(endpoint, fd, msg, flags, purpose);
 	for (;;) {
 		ssize_t n;
 
 		if (sleeps && sleep_first(endpoint) < 0)
 			return -1;
-		n = receive_now(endpoint, fd, msg, flags | MSG_DONTWAIT);
+		n = receive_now(endpoint, fd, msg, flags | MSG_DONTWAIT, purpose);
 		if (n >= 0 || errno != EAGAIN)
 			return n;
 		if (!sleeps) {
@@ -461,47 +440,54 @@ void fanin_tidy(struct endpoint *endpoint, int fd)
 	int kept = errno;
 
 	news_hear(endpoint, fd);
-	if (endpoint->associations.peeled == 0 || endpoint->bound ||
-	    now_ns() - endpoint->looked_ns < often_enough)
-		return;
-	(void)fanin_readable(endpoint, fd);
-	if (endpoint->bound_by_peek && lock_take(&endpoint->lock)) {
-		if (endpoint->bound_by_peek && endpoint->bound)
-			queue_keep(endpoint, endpoint->bound);
-		if (endpoint->bound_by_peek)
-			endpoint->bound = NULL;
-		lock_release(&endpoint->lock);
-	}
+	if (endpoint->associations.peeled > 0 && !endpoint->bound &&
+	    now_ns() - endpoint->looked_ns >= often_enough)
+		(void)fanin_readable(endpoint, fd);
 	errno = kept;
 }
 
-int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_association)
-{
-	struct source *source;
-	int looks = 0, ret = fd;
-
-	*ret_association = NULL;
-	if (!fanin_readable(endpoint, fd) || !lock_take(&endpoint->lock))
-		return fd;
-	source = queue_choose(endpoint, now_ns(), &looks);
-	if (source && source != &endpoint->original) {
-		*ret_association = (struct association *)(void *)source;
-		peel_use(*ret_association);
-		ret = source->fd;
-	}
-	if (source && !endpoint->bound) {
-		endpoint->bound = source;
-		endpoint->bound_by_peek = true;
-	}
-	lock_release(&endpoint->lock);
-	return ret;
-}
-
-bool fanin_readable(struct endpoint *endpoint, int fd)
+/* Is there anything? Shown, it is what the next receive returns. */
+static bool finds(struct endpoint *endpoint, int fd, enum purpose purpose)
 {
 	char bytes[4];
 	struct iovec iov = {bytes, sizeof(bytes)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 
-	return receive_now(endpoint, fd, &msg, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+	return receive_now(endpoint, fd, &msg, MSG_PEEK | MSG_DONTWAIT, purpose) >= 0 ||
+	       errno != EAGAIN;
+}
+
+int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_association)
+{
+	struct source *source;
+	int ret = fd;
+
+	*ret_association = NULL;
+	if (!finds(endpoint, fd, SHOW) || !lock_take(&endpoint->lock))
+		return fd;
+	source = endpoint->bound;
+	if (source && source != &endpoint->original) {
+		*ret_association = (struct association *)(void *)source;
+		peel_use(*ret_association);
+		ret = source->fd;
+	}
+	lock_release(&endpoint->lock);
+	return ret;
+}
+
+void fanin_spliced(struct endpoint *endpoint)
+{
+	if (!lock_take(&endpoint->lock))
+		return;
+	if (endpoint->bound && endpoint->bound_by_peek)
+		binding_leave(endpoint, endpoint->bound);
+	lock_release(&endpoint->lock);
+}
+
+bool fanin_readable(struct endpoint *endpoint, int fd)
+{
+	if (finds(endpoint, fd, LOOK))
+		return true;
+	binding_nap(endpoint, fd);
+	return false;
 }

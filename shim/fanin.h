@@ -23,9 +23,13 @@ ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int
  */
 int fanin_next(struct endpoint *endpoint, int fd, struct association **ret_association);
 
+/* What it bound to was taken by splice. Takes the lock; errno is kept. */
+void fanin_spliced(struct endpoint *endpoint);
+
 /*
- * Would a receive find something? Hidden notifications that stand in front are taken away. What is
- * found is what the next receive returns.
+ * Would a receive find something? Hidden notifications that stand in front are taken away. For
+ * those that the hub woke: it takes a millisecond where what is readable must wait for the rest of
+ * a half-read message, as the hub would wake them again at once.
  */
 bool fanin_readable(struct endpoint *endpoint, int fd);
 /*
@@ -33,10 +37,5 @@ bool fanin_readable(struct endpoint *endpoint, int fd);
  * clock, and a thousand times a second at most a look at the sources.
  */
 void fanin_tidy(struct endpoint *endpoint, int fd);
-/* A peeled association was met ended: closes its descriptor unless there is something to be read.
- */
-void fanin_reap(struct endpoint *endpoint, struct association *association);
-/* Another process found it ended. The endpoint's lock is held. */
-void fanin_over(struct endpoint *endpoint, struct association *association);
 
 #endif

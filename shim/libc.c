@@ -77,6 +77,13 @@ uint64_t timespec_ns(const struct timespec *time)
 	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
 }
 
+struct timespec time_until(uint64_t deadline)
+{
+	uint64_t now = now_ns(), left = now < deadline ? deadline - now : 0;
+
+	return (struct timespec){(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
+}
+
 uint64_t now_ns(void)
 {
 	struct timespec now;

@@ -40,6 +40,8 @@ void libc_resolve(void);
 uint64_t now_ns(void);
 /* A time span in nanoseconds, cut at some hundred years. */
 uint64_t timespec_ns(const struct timespec *time);
+/* What is left until then, as now_ns counts; 0 when it has passed. */
+struct timespec time_until(uint64_t deadline);
 
 /*
  * Nothing can be mapped below vm.mmap_min_addr (64 KiB): a pointer there, NULL with an offset or a

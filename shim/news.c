@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "ending.h"
 #include "events/statistics.h"
 #include "fanin.h"
 #include "hidden.h"
@@ -47,7 +48,7 @@ static void look_for_ends(struct endpoint *endpoint)
 	for (struct association *a = endpoint->associations.first, *next; a; a = next) {
 		next = a->next;
 		if (association_peeled(a) && !peel_alive(a->source.fd, a->id))
-			fanin_over(endpoint, a);
+			ending_told(endpoint, a);
 	}
 }
 
@@ -61,7 +62,7 @@ static void hear(struct endpoint *endpoint, const struct letter *letter, int fd)
 	if (letter->kind == LETTER_PEELED)
 		endpoint->has_lost_mail |= !hear_peeled(endpoint, letter, fd);
 	else if (letter->kind == LETTER_ENDED && peeled)
-		fanin_over(endpoint, association);
+		ending_told(endpoint, association);
 	else if (letter->kind == LETTER_MOVED && peeled)
 		peel_retire(endpoint, association);
 	else if (letter->kind == LETTER_WISHES && peeled)

@@ -6,8 +6,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ending.h"
 #include "exclusion.h"
-#include "fanin.h"
 #include "inheritance.h"
 #include "option_lists.h"
 #include "peel.h"
@@ -102,7 +102,7 @@ static struct association *find(struct endpoint *endpoint, const struct option *
 	/* after the end some options still answer 0 there (KERNEL.md 4); the original says EINVAL
 	 */
 	if (ret && !peel_alive(ret->source.fd, ret->id)) {
-		fanin_reap(endpoint, ret);
+		ending_met(endpoint, ret);
 		peel_unuse(endpoint, ret);
 		ret = NULL;
 	}

@@ -156,13 +156,6 @@ static int collect(const struct watch *watch, struct pollfd *fds)
 	return count_ready(fds, watch->own);
 }
 
-static struct timespec until(uint64_t deadline)
-{
-	uint64_t now = now_ns(), left = now < deadline ? deadline - now : 0;
-
-	return (struct timespec){(time_t)(left / 1000000000u), (long)(left % 1000000000u)};
-}
-
 int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
 		   const sigset_t *mask)
 {
@@ -183,10 +176,10 @@ int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeo
 		/* 0 after a wake-up: it was a hidden notification, which is gone now */
 		if (collect(&watch, fds) > 0 || ret == 0)
 			return count_ready(fds, nfds);
-		if (timeout && !deadline)
+		if (timeout && now_ns() >= deadline)
 			return 0;
 		if (timeout)
-			left = until(deadline);
+			left = time_until(deadline);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "ancillary.h"
+#include "ending.h"
 #include "exclusion.h"
 #include "fanin.h"
 #include "peel.h"
@@ -83,7 +84,7 @@ static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
 	if (*ret >= 0) {
 		stalls_sent(endpoint, association);
 		if (aborts)
-			fanin_reap(endpoint, association);
+			ending_met(endpoint, association);
 		return SENT_OR_FAILED;
 	}
 	if (errno == EAGAIN) {
@@ -103,7 +104,7 @@ static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
 			*ret = send_on(endpoint, association->source.fd, msg, flags);
 		return SENT_OR_FAILED;
 	}
-	fanin_reap(endpoint, association);
+	ending_met(endpoint, association);
 	return ENDED;
 }
 

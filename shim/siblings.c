@@ -246,7 +246,7 @@ static void claim_one(struct endpoint *endpoint)
 	endpoint->stalls_inherited = endpoint->stalls >= 0;
 	endpoint->strangers_ns = 0;
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
-		a->users = 0;
+		a->users = a->readers = 0;
 	if (endpoint->commons)
 		(void)commons_claim(endpoint);
 }

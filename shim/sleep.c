@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 
+#include "binding.h"
 #include "events/events.h"
 #include "options.h"
 #include "source_queue.h"
@@ -48,17 +49,23 @@ bool sleep_has_no_end(struct endpoint *endpoint, int fd)
 	       count == 0;
 }
 
-/* What to wait on: the source that the next receive is bound to, else all of them. */
-static int waits_on(struct endpoint *endpoint, int fd)
+/* What to wait on: the source of a half-read message's rest, else all of them. */
+static int waits_on(struct endpoint *endpoint, int fd, int rest)
 {
-	int ret = endpoint->hub >= 0 ? endpoint->hub : fd;
+	if (rest >= 0)
+		return rest;
+	return endpoint->hub >= 0 ? endpoint->hub : fd;
+}
 
-	if (!lock_take(&endpoint->lock))
-		return ret;
-	if (endpoint->bound)
-		ret = endpoint->bound->fd >= 0 ? endpoint->bound->fd : fd;
-	lock_release(&endpoint->lock);
-	return ret;
+/* Nothing wakes who waits for a rest whose association is aborted: it looks again now and then. */
+static bool looks_again(int rest, uint64_t timeout, struct timespec *left)
+{
+	const long soon = 100000000;
+
+	if (rest < 0 || (timeout && left->tv_sec == 0 && left->tv_nsec <= soon))
+		return false;
+	*left = (struct timespec){0, soon};
+	return true;
 }
 
 static void leave_original(uint32_t **blocked)
@@ -71,33 +78,28 @@ int sleep_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
 {
 	uint32_t *blocked __attribute__((cleanup(leave_original))) = NULL;
 	uint64_t timeout = endpoint->set->rcvtimeo_ns;
+	int rest = binding_rest(endpoint, fd), ret;
 	struct timespec left;
 	struct pollfd wait;
-	int ret;
+	bool again;
 
 	events_tend_now();
-	if (timeout) {
-		uint64_t now = now_ns();
-
-		if (*deadline == 0)
-			*deadline = now + timeout;
-		left.tv_sec = (time_t)((*deadline - now) / 1000000000u);
-		left.tv_nsec = (long)((*deadline - now) % 1000000000u);
-		if (now >= *deadline)
-			left = (struct timespec){0, 0};
-	}
+	if (timeout && *deadline == 0)
+		*deadline = now_ns() + timeout;
+	left = time_until(*deadline);
 	if (fanin_hub(endpoint, fd) < 0) {
 		/* no hub would wake this thread: peel.c holds while it waits */
 		blocked = &endpoint->blocked_in_original;
 		__atomic_add_fetch(blocked, 1, __ATOMIC_ACQUIRE);
 	}
-	wait = (struct pollfd){.fd = waits_on(endpoint, fd), .events = POLLIN};
-	ret = libc.ppoll(&wait, 1, timeout ? &left : NULL, NULL);
+	again = looks_again(rest, timeout, &left);
+	wait = (struct pollfd){.fd = waits_on(endpoint, fd, rest), .events = POLLIN};
+	ret = libc.ppoll(&wait, 1, timeout || again ? &left : NULL, NULL);
 	if (ret < 0 && errno == EINTR && !timeout && handlers_restart())
 		return 0;
 	if (ret == 0)
 		errno = EAGAIN;
-	return ret > 0 ? 0 : -1;
+	return ret > 0 || (ret == 0 && again) ? 0 : -1;
 }
 
 int sleep_first(struct endpoint *endpoint)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "binding.h"
 #include "epollset.h"
 #include "hidden.h"
 #include "mailbox.h"
@@ -228,8 +229,7 @@ void fanin_leave(struct endpoint *endpoint, struct source *source)
 		libc.epoll_ctl(endpoint->hub, EPOLL_CTL_DEL, source->fd, NULL);
 	queue_remove(endpoint, source);
 	endpoint->departures++;
-	if (endpoint->bound == source)
-		endpoint->bound = NULL;
+	binding_leave(endpoint, source);
 	errno = kept;
 }
 

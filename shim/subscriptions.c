@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fanin.h"
+#include "ending.h"
 #include "mailbox.h"
 #include "peel.h"
 #include "peeled.h"
@@ -63,7 +63,7 @@ static void resubscribe(struct endpoint *endpoint, struct association *associati
 	if (peel_alive(fd, association->id))
 		set_hides_changes(endpoint, association, hides);
 	else
-		fanin_reap(endpoint, association);
+		ending_met(endpoint, association);
 }
 
 static void set_events_on(struct endpoint *endpoint, struct association *association,

@@ -155,6 +155,16 @@ load contract
 	contract 4 receive r05-partial-abort
 }
 
+# contract: R05 W01
+@test "waits sleep until the rest of a half-read message comes, though others have spoken" {
+	contract 3 receive r05-waits-for-rest
+}
+
+# contract: R05
+@test "an abort that nobody hears of ends the wait for the rest of a half-read message" {
+	contract 3 receive r05-abort-unheard
+}
+
 # contract: R06
 @test "a peek shows what the next receive returns, whoever speaks in between" {
 	contract 3 receive r06-peek

@@ -6,6 +6,11 @@ load contract
 	contract 18 threads t01-serve
 }
 
+# contract: R06 T01
+@test "what one of four threads is shown it takes, while the others poll and send" {
+	contract 12 threads r06-threads
+}
+
 # contract: T01
 @test "two threads send to all while two receive" {
 	contract 6 threads t01-send

@@ -1076,6 +1076,111 @@ static void r05_partial_abort(void)
 	}
 }
 
+/* A is in the middle of a message, which stops there; B, whose association is peeled, has spoken.
+ */
+static int half_read_scene(bool greet_a)
+{
+	int server = partial_scene(0, false);
+
+	greet(server, greet_a ? 2 : 1);
+	set_int(peers[0].fd, SOL_SOCKET, SO_SNDBUF, 400000);
+	peer_sends(&peers[0], 200000);
+	await_input(server);
+	pause_ms(50);
+	bite(server, 24);
+	peer_sends(&peers[1], 100);
+	let_nothing_in(server, true);
+	return server;
+}
+
+/* Takes all there is of A's message. */
+static void take_pieces(int server)
+{
+	struct receipt *r = new_receipt();
+	bool others = false;
+
+	while (take(r, server, MSG_DONTWAIT) >= 0)
+		others |= port_of(&r->name) != peers[0].port;
+	tell("nothing but A's: %s", others ? "no" : "yes");
+	free(r);
+}
+
+static uint64_t cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* A wait must not go round and round because B could be heard, who must wait. */
+static void wait_for_rest(const char *label, int server, int epoll)
+{
+	const int span_ms = 400;
+	struct pollfd p = {.fd = epoll >= 0 ? epoll : server, .events = POLLIN};
+	uint64_t began = cpu_ms();
+	struct epoll_event event;
+	int n = epoll >= 0 ? epoll_wait(epoll, &event, 1, span_ms) : poll(&p, 1, span_ms);
+
+	tell("%s: %d, %s", label, n, cpu_ms() - began < (uint64_t)span_ms / 2 ? "asleep" : "busy");
+}
+
+static void waits_for_rest(bool greet_a)
+{
+	int server = half_read_scene(greet_a), epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, server, &event))
+		die("epoll");
+	take_pieces(server);
+	wait_for_rest("poll", server, -1);
+	wait_for_rest("epoll_wait", server, epoll);
+	set_timeout(server, SO_RCVTIMEO, 250);
+	hear("for a while", server, 0);
+	let_nothing_in(server, false);
+	await_input(server);
+	close(epoll);
+	close_scene(server);
+}
+
+static void r05_waits_for_rest(void)
+{
+	waits_for_rest(true);
+	waits_for_rest(false);
+}
+
+/* What still came of A's message does not count. */
+static void take_until_b(int server)
+{
+	struct receipt *r = new_receipt();
+	struct line line = {.length = 0};
+
+	do
+		if (take(r, server, 0) < 0)
+			break;
+	while (port_of(&r->name) == peers[0].port);
+	describe(&line, r);
+	tell("at last:%s", line.text);
+	free(r);
+}
+
+/* A's abort is told to nobody: who sleeps until the rest comes hears B instead. */
+static void r05_abort_unheard(void)
+{
+	for (int greeted = 0; greeted < 2; greeted++) {
+		int server = half_read_scene(greeted);
+
+		subscribe(server, SUB_DATA);
+		take_pieces(server);
+		let_nothing_in(server, false);
+		order(ABORT, &peers[0], 200);
+		set_timeout(server, SO_RCVTIMEO, 5000);
+		take_until_b(server);
+		hear("then", server, MSG_DONTWAIT);
+		close_scene(server);
+	}
+}
+
 /* ---- R06: flags ---- */
 
 static void flags_on(int server, int flags, size_t capacity, const char *label)
@@ -1484,6 +1589,8 @@ static const struct test tests[] = {
 	{"r05-partial", r05_partial},
 	{"r05-partial-stops", r05_partial_stops},
 	{"r05-partial-abort", r05_partial_abort},
+	{"r05-waits-for-rest", r05_waits_for_rest},
+	{"r05-abort-unheard", r05_abort_unheard},
 	{"r06-peek", r06_peek},
 	{"r06-peek-then-read", r06_peek_then_read},
 	{"r06-flags", r06_flags},

@@ -171,6 +171,68 @@ static void t01_serve(void)
 	threads_serve("epoll", by_epoll);
 }
 
+/* ---- R06: what a thread is shown it takes, when no other takes anything ---- */
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_what_is_shown(struct receipt *shown, struct receipt *taken)
+{
+	if (take(shown, server, MSG_PEEK | MSG_DONTWAIT) < 0)
+		return;
+	if (take(taken, server, MSG_DONTWAIT) < 0 || taken->size != shown->size ||
+	    memcmp(taken->data, shown->data, (size_t)taken->size) != 0)
+		__atomic_add_fetch(&broken, 1, __ATOMIC_RELAXED);
+	if (taken->size >= 0)
+		count_message(taken);
+}
+
+static void *look_and_take(void *wait_for)
+{
+	void (*wait_for_input)(void) = *(void (**)(void))wait_for;
+	struct receipt *shown = new_receipt(), *taken = new_receipt();
+	struct sockaddr_in to = loopback(1, peers[0].port);
+
+	while (!is_done()) {
+		wait_for_input();
+		pthread_mutex_lock(&turn);
+		take_what_is_shown(shown, taken);
+		pthread_mutex_unlock(&turn);
+		sendto(server, "so", 2, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to));
+	}
+	free(shown);
+	free(taken);
+	return NULL;
+}
+
+static void look_and_take_by(const char *label, void (*wait_for_input)(void))
+{
+	pthread_t threads[THREADS];
+
+	tell("-- %s --", label);
+	server = open_scene(PEERS);
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	struct epoll_event event = {.events = EPOLLIN};
+
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, server, &event))
+		die("epoll");
+	for (int i = 0; i < THREADS; i++)
+		if (pthread_create(&threads[i], NULL, look_and_take, &wait_for_input))
+			die("thread");
+	everybody_sends(0, PEERS, EACH);
+	await_total(PEERS * EACH);
+	end_threads(threads, THREADS);
+	tell_counts();
+	close(epoll);
+	close_scene(server);
+}
+
+static void r06_threads(void)
+{
+	look_and_take_by("poll", by_poll);
+	look_and_take_by("epoll", by_epoll);
+}
+
 /* Two threads send to all, by id and by address, while two receive. */
 static void *send_to_all(void *unused)
 {
@@ -606,10 +668,10 @@ static void t06_fork(void)
 }
 
 static const struct test tests[] = {
-	{"t01-serve", t01_serve}, {"t01-send", t01_send},	  {"t02-close", t02_close},
-	{"t02-peel", t02_peel},	  {"t02-churn", t02_churn},	  {"t03-receive", t03_receive},
-	{"t03-send", t03_send},	  {"t04-handlers", t04_handlers}, {"t05-cancel", t05_cancel},
-	{"t06-fork", t06_fork},
+	{"r06-threads", r06_threads}, {"t01-serve", t01_serve}, {"t01-send", t01_send},
+	{"t02-close", t02_close},     {"t02-peel", t02_peel},	{"t02-churn", t02_churn},
+	{"t03-receive", t03_receive}, {"t03-send", t03_send},	{"t04-handlers", t04_handlers},
+	{"t05-cancel", t05_cancel},   {"t06-fork", t06_fork},
 };
 
 int main(int argc, char **argv)

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "ending.h"
+
+#include <errno.h>
+
+#include "mailbox.h"
+#include "peel.h"
+
+void ending_drain(int fd)
+{
+	char rest[256];
+	struct iovec iov = {rest, sizeof(rest)};
+	struct msghdr msg;
+
+	do
+		msg = (struct msghdr){.msg_iov = &iov, .msg_iovlen = 1};
+	while (libc.recvmsg(fd, &msg, MSG_DONTWAIT) > 0 && !(msg.msg_flags & MSG_EOR));
+}
+
+bool ending_hides(struct association *association, const struct received *got, bool take)
+{
+	if (got->notification == SCTP_ASSOC_CHANGE)
+		return association->hides_changes;
+	if (got->notification != SCTP_SENDER_DRY_EVENT || association->hides_dry == 0)
+		return false;
+	association->hides_dry -= take;
+	return true;
+}
+
+bool ending_has_visible(struct association *association)
+{
+	char bytes[sizeof(struct sctp_assoc_change)];
+	struct iovec iov = {bytes, sizeof(bytes)};
+
+	if (association->readers > 0)
+		return true;
+	for (;;) {
+		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+		ssize_t n = libc.recvmsg(association->source.fd, &msg, MSG_PEEK | MSG_DONTWAIT);
+		struct received got;
+
+		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
+			return false;
+		/* an error that the end left behind is told once (KERNEL.md 4) */
+		if (n < 0)
+			continue;
+		ancillary_read(&msg, (size_t)n, &got);
+		if (!ending_hides(association, &got, true))
+			return n > 0;
+		ending_drain(association->source.fd);
+	}
+}
+
+void ending_reap(struct endpoint *endpoint, struct association *association)
+{
+	if (association->retired || ending_has_visible(association))
+		return;
+	if (endpoint->commons)
+		(void)mailbox_post(endpoint, LETTER_ENDED, association);
+	peel_retire(endpoint, association);
+}
+
+void ending_told(struct endpoint *endpoint, struct association *association)
+{
+	association->ended = true;
+	if (!association->retired && !ending_has_visible(association))
+		peel_retire(endpoint, association);
+}
+
+void ending_met(struct endpoint *endpoint, struct association *association)
+{
+	int kept = errno;
+
+	if (lock_take(&endpoint->lock)) {
+		association->ended = true;
+		ending_reap(endpoint, association);
+		lock_release(&endpoint->lock);
+	}
+	errno = kept;
+}
