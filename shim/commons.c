@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "hidden.h"
 
@@ -87,6 +88,38 @@ bool commons_make(struct endpoint *endpoint)
 		return false;
 	/* calls that are inside already */
 	endpoint->holder->exclusives = endpoint->exclusives;
+	return true;
+}
+
+static struct holder *find_holder(struct commons *commons, pid_t pid)
+{
+	for (int i = 0; i < HOLDERS; i++)
+		if (__atomic_load_n(&commons->holders[i].pid, __ATOMIC_ACQUIRE) == pid)
+			return &commons->holders[i];
+	return NULL;
+}
+
+bool commons_join(struct endpoint *endpoint, int fd)
+{
+	struct stat stat;
+	struct commons *commons;
+
+	if (fstat(fd, &stat) < 0 || (size_t)stat.st_size != size_of_all())
+		return false;
+	commons = map(fd);
+	if (!commons)
+		return false;
+	if (endpoint->policy_state)
+		munmap(endpoint->policy_state, socket_state_size());
+	endpoint->policy_state = socket_state_size() ? commons->states : NULL;
+	endpoint->commons = commons;
+	endpoint->set = &commons->set;
+	endpoint->holder = find_holder(commons, getpid());
+	if (!endpoint->holder)
+		return commons_claim(endpoint);
+	/* calls that the exec has ended */
+	endpoint->holder->exclusives = 0;
+	__atomic_store_n(&endpoint->holder->state, HOLDER_RUNS, __ATOMIC_RELEASE);
 	return true;
 }
 

@@ -58,6 +58,11 @@ bool commons_lock(pthread_mutex_t *mutex);
  * memory or no descriptor for it.
  */
 bool commons_make(struct endpoint *endpoint);
+/*
+ * Maps that of `fd`, which an image before this one has had, and goes on as the holder that it was.
+ * False: it is of another kind, or there is no memory.
+ */
+bool commons_join(struct endpoint *endpoint, int fd);
 /* This process becomes a holder; for a fork child. False: no room. */
 bool commons_claim(struct endpoint *endpoint);
 /* This process is none any more. */

@@ -257,6 +257,17 @@ static void probe_number(int fd)
 	errno = kept;
 }
 
+struct endpoint *endpoint_inherited(int fd)
+{
+	uintptr_t word;
+
+	if (fdtable_get(fd) != FD_UNKNOWN)
+		return NULL;
+	probe_number(fd);
+	word = fdtable_get(fd);
+	return fd_kind(word) == FD_ENDPOINT ? fd_object(word) : NULL;
+}
+
 struct endpoint *endpoint_enter_slow(int *fd, bool probe)
 {
 	for (;;) {

@@ -73,6 +73,8 @@ struct endpoint {
 	uint32_t exclusives;	      /* calls inside that a peel must not meet (KERNEL.md 8) */
 	struct association *reviewed; /* where the search for quietly ended ones stands */
 
+	bool leaves; /* an exec is under way that it goes along with: handover.c */
+
 	/* processes that share it after a fork: siblings.c, commons.c, mailbox.c */
 	bool forked;
 	struct commons *commons; /* NULL: not shared */
@@ -133,6 +135,8 @@ static inline bool endpoint_has(const struct endpoint *endpoint, int fd)
 
 /* A socket() of the program: takes note of it, an endpoint or not. */
 void endpoint_opened(int fd, int domain, int type, int protocol);
+/* The endpoint of a number that nothing was known of, which is inherited; NULL: it is none. */
+struct endpoint *endpoint_inherited(int fd);
 /* `to` is a new number of the same description as `fd` (dup and kin). */
 void endpoint_duplicated(struct endpoint *endpoint, int to);
 /* Closes fd, whatever it is, as libc's close does. */

@@ -84,6 +84,17 @@ static void unlink_registration(struct registration *registration)
 	pool_give(&registrations, registration);
 }
 
+void epollset_each(const struct endpoint *endpoint,
+		   void (*each)(const struct registration *registration, void *context),
+		   void *context)
+{
+	if (!lock_take(&sets_lock))
+		return;
+	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint)
+		each(r, context);
+	lock_release(&sets_lock);
+}
+
 void epollset_watch_hub(struct endpoint *endpoint)
 {
 	if (!lock_take(&sets_lock))

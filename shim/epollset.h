@@ -13,9 +13,14 @@
 #include "endpoint.h"
 
 struct epollset;
+struct registration;
 
 /* epoll_ctl on an endpoint: results and errno as the kernel's for one socket. */
 int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epoll_event *event);
+/* Each of its registrations, under the lock: `each` changes none. */
+void epollset_each(const struct endpoint *endpoint,
+		   void (*each)(const struct registration *registration, void *context),
+		   void *context);
 /* In a fork child: the endpoint has a hub of its own from now on, which sets of the parent lack. */
 void epollset_watch_hub(struct endpoint *endpoint);
 /* The endpoint has had its first stall: its registrations ask stalls.c for output from now on. */

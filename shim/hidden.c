@@ -85,6 +85,19 @@ void hidden_adopt(int fd, int *slot)
 	errno = kept;
 }
 
+void hidden_inherit(int fd, int *slot)
+{
+	int kept = errno, next = __atomic_load_n(&next_number, __ATOMIC_RELAXED);
+
+	__atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+	libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
+	publish(fd, slot);
+	/* they lie side by side, as they came */
+	if (fd > 1 && (next <= 0 || fd <= next))
+		__atomic_store_n(&next_number, fd - 1, __ATOMIC_RELAXED);
+	errno = kept;
+}
+
 void hidden_close(int *slot)
 {
 	int kept = errno;

@@ -16,6 +16,8 @@
  * only if there is none free above (it is hidden there as well). errno is kept.
  */
 void hidden_adopt(int fd, int *slot);
+/* The same for one that was hidden in the program before this one: it stays where it is. */
+void hidden_inherit(int fd, int *slot);
 /* Closes what is in *slot, if anything, and leaves -1 there. errno is kept. */
 void hidden_close(int *slot);
 /*

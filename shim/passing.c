@@ -2,12 +2,10 @@
 #include "passing.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "endpoint.h"
 #include "peel.h"
-#include "siblings.h"
 #include "telling.h"
 
 /* Each descriptor in the control messages. */
@@ -61,44 +59,4 @@ static void received(int fd)
 void passing_received(const struct msghdr *msg)
 {
 	for_each_passed(msg, received);
-}
-
-/* For each endpoint that another program would inherit. */
-static void for_each_inherited(void (*each)(struct endpoint *endpoint))
-{
-	int kept = errno;
-
-	for (int fd = 0; fd < fdtable_end() && endpoint_own_process(); fd++) {
-		int number = fd;
-
-		if (likely(fd_kind(fdtable_get(fd)) != FD_ENDPOINT) ||
-		    (libc.fcntl(fd, F_GETFD) & FD_CLOEXEC))
-			continue;
-		ENTER_KNOWN(endpoint, number);
-		if (endpoint)
-			each(endpoint);
-	}
-	errno = kept;
-}
-
-static void leaves(struct endpoint *endpoint)
-{
-	siblings_executes(endpoint, true);
-	if (endpoint->associations.peeled > 0 && siblings_alone(endpoint))
-		tell_error(-1, "exec: what was peeled off does not go along with the socket", 0);
-}
-
-static void stays(struct endpoint *endpoint)
-{
-	siblings_executes(endpoint, false);
-}
-
-void passing_executes(void)
-{
-	for_each_inherited(leaves);
-}
-
-void passing_stays(void)
-{
-	for_each_inherited(stays);
 }

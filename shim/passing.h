@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * passing: endpoints that go to other processes, and come from them (SCM_RIGHTS, exec).
+ * passing: endpoints that go to other processes, and come from them (SCM_RIGHTS).
  *
  * Who else has such a socket open cannot be followed, and a peel would take the association from
  * them all: nothing is peeled from it any more (D06).
@@ -13,10 +13,5 @@
 /* After a successful call that carried control messages. errno is kept, no lock held. */
 void passing_sent(const struct msghdr *msg);
 void passing_received(const struct msghdr *msg);
-
-/* Before an exec: the new image has the socket, and not what was peeled off. errno is kept. */
-void passing_executes(void);
-/* It failed. */
-void passing_stays(void);
 
 #endif

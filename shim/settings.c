@@ -19,6 +19,7 @@
 static const struct settings passive = {.mode = MODE_OFF, .debug = DEBUG_WARN, .program = ""};
 static struct settings loaded;
 static const struct settings *current = &passive; /* atomic */
+static bool has_peeled;
 
 /* stderr as it was at load: what the program opens on number 2 later is not for our messages. */
 static struct outlet messages = {.fd = -1};
@@ -32,7 +33,13 @@ bool settings_never_peel(void)
 {
 	const struct settings *settings = settings_get();
 
-	return settings->mode != MODE_ENFORCE || policy_never_peels(settings->policy);
+	return !has_peeled &&
+	       (settings->mode != MODE_ENFORCE || policy_never_peels(settings->policy));
+}
+
+void settings_note_peeled(void)
+{
+	has_peeled = true;
 }
 
 void diagnose(enum settings_debug level, const char *format, ...)

@@ -62,6 +62,8 @@ const struct settings *settings_review(struct line *mistakes, struct line *unkno
 const struct settings *settings_get(void);
 /* Nothing is ever to be peeled off: by the mode, or the policy has no rule that could say so. */
 bool settings_never_peel(void);
+/* Something was, by the program before this one: before any call may ask. */
+void settings_note_peeled(void);
 
 /* One variable as it was resolved, for `start`, doctor and top. */
 struct setting {

@@ -8,10 +8,12 @@
 #include <errno.h>
 
 #include "endpoint.h"
+#include "environment.h"
 #include "events/descriptor.h"
 #include "events/events.h"
 #include "libc.h"
 #include "siblings.h"
+#include "takeover.h"
 
 /* The trace's own descriptor is hidden like the peeled ones; it moves by events_move_fd. */
 static void hide_sink(int fd, bool ours)
@@ -31,6 +33,7 @@ static __attribute__((constructor)) void start(void)
 		siblings_start();
 		descriptor_changed = hide_sink;
 		events_start(settings_get());
+		takeover();
 	}
 	errno = kept;
 }

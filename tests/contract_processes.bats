@@ -7,7 +7,6 @@ holds() {
 }
 
 # held: D06 from the moment when the socket is sent or received; what was peeled off before stays with the sender
-# held: P03 peeled associations end with an exec that takes their socket along; an `error` event says so
 # contract: D06
 @test "a socket that is sent to another process: both receive from all, and peels are held" {
 	contract 0 processes d06-sent
@@ -45,13 +44,6 @@ holds() {
 # contract: P03
 @test "exec with a socket that goes along: the new image serves" {
 	contract 3 processes p03-inherited
-}
-
-# contract: P03
-@test "exec with a socket that goes along and peeled associations that do not: said so" {
-	shim SCTPEEL_POLICY=all SCTPEEL_TRACE="$BATS_TEST_TMPDIR/trace" \
-		"$PROGRAMS/contract_processes" p03-left-behind
-	assert_equal "$(events "$BATS_TEST_TMPDIR/trace" '"event":"error"' 'exec:')" 1
 }
 
 # contract: P04

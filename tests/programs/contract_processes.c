@@ -271,12 +271,6 @@ static void p03_image_serves(void)
 	close_scene(server);
 }
 
-/* With an association: what the shim has peeled off cannot go along. */
-static void p03_left_behind(void)
-{
-	execute("p03-image-hears", open_scene(1));
-}
-
 /* ---- P04: children that are other programs ---- */
 
 static void p04_children(void)
@@ -394,17 +388,11 @@ static void p05_ends(void)
 }
 
 static const struct test tests[] = {
-	{"d06-sent", d06_sent},
-	{"d06-sent-many", d06_sent_many},
-	{"d06-late", d06_late},
-	{"p01-fork", p01_fork},
-	{"p03-cloexec", p03_cloexec},
-	{"p03-image-hears", p03_image_hears},
-	{"p03-inherited", p03_inherited},
-	{"p03-image-serves", p03_image_serves},
-	{"p03-left-behind", p03_left_behind},
-	{"p04-children", p04_children},
-	{"p05-ends", p05_ends},
+	{"d06-sent", d06_sent},		  {"d06-sent-many", d06_sent_many},
+	{"d06-late", d06_late},		  {"p01-fork", p01_fork},
+	{"p03-cloexec", p03_cloexec},	  {"p03-image-hears", p03_image_hears},
+	{"p03-inherited", p03_inherited}, {"p03-image-serves", p03_image_serves},
+	{"p04-children", p04_children},	  {"p05-ends", p05_ends},
 };
 
 int main(int argc, char **argv)
