@@ -2,6 +2,7 @@
 #include "judgement.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 #include "hidden.h"
 #include "siblings.h"
@@ -61,13 +62,15 @@ static bool ask(void *context, bool stats, struct policy_kernel_figures *ret)
 }
 
 /* What stands against a peel of this association now; NULL: nothing. */
-static const char *obstacle(struct endpoint *endpoint, const struct association *association,
-			    uint64_t now)
+static const char *obstacle(struct endpoint *endpoint, int fd,
+			    const struct association *association, uint64_t now)
 {
 	const char *held = __atomic_load_n(&endpoint->held, __ATOMIC_RELAXED);
 
 	if (held)
 		return held;
+	if (!settings_get()->follow && !(libc.fcntl(fd, F_GETFD) & FD_CLOEXEC))
+		return "the socket goes along with an exec, and SCTPEEL_FOLLOW=false";
 	held = siblings_hold(endpoint);
 	if (held)
 		return held;
@@ -137,7 +140,8 @@ void judge(struct endpoint *endpoint, int fd, struct association *association,
 	policy_evaluate(settings->policy, association->state, endpoint->policy_state, &input, false,
 			&result);
 	if (result.verdict == POLICY_PEEL) {
-		held = settings->mode == MODE_ENFORCE ? obstacle(endpoint, association, now) : NULL;
+		held = settings->mode == MODE_ENFORCE ? obstacle(endpoint, fd, association, now)
+						      : NULL;
 		verdict = held ? VERDICT_HOLD : VERDICT_PEEL;
 	}
 	ret->act = verdict == VERDICT_PEEL && settings->mode == MODE_ENFORCE;

@@ -33,6 +33,8 @@ static __attribute__((constructor)) void start(void)
 		siblings_start();
 		descriptor_changed = hide_sink;
 		events_start(settings_get());
+		if (!settings_get()->follow)
+			environment_leave();
 		takeover();
 	}
 	errno = kept;

@@ -1,7 +1,7 @@
 # The transparency contract, P03: a server that executes itself, and takes its socket along.
 load contract
 
-# held: P03 with an exec that leaves the library out peeled associations end, and an `error` event says so
+# held: P03 with SCTPEEL_FOLLOW=false on inheritable sockets; with an exec that leaves the library out peeled associations end, and an `error` event says so
 
 # contract: P03
 @test "peeled associations go along with the socket, by each call of the family" {
@@ -74,6 +74,16 @@ nothing_failed() {
 		"$PROGRAMS/contract_exec" p03-alone
 	assert_equal "$(events "$BATS_TEST_TMPDIR/trace" '"event":"error"' \
 		'exec: 2 peeled associations do not go along with the socket: LD_PRELOAD')" 1
+}
+
+# contract: P03
+@test "SCTPEEL_FOLLOW=false: held on a socket that would go along, and the next image is alone" {
+	both follow SCTPEEL_FOLLOW=false SCTPEEL_TRACE="$BATS_TEST_TMPDIR/trace" \
+		"$PROGRAMS/contract_exec" p03-serves
+	assert_equal "$(peels "$BATS_TEST_TMPDIR/trace")" 0
+	[ "$(events "$BATS_TEST_TMPDIR/trace" '"verdict":"hold"' SCTPEEL_FOLLOW)" -gt 0 ]
+	assert_equal "$(events "$BATS_TEST_TMPDIR/trace" '"event":"start"')" 1
+	nothing_failed
 }
 
 # Each is refused with its reason, and the program is served as any other.

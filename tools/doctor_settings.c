@@ -93,6 +93,10 @@ const struct settings *doctor_variables(struct findings *findings)
 	if (settings->mode == MODE_OFF)
 		found_doubtful(findings, "use enforce; or observe, to decide and never peel",
 			       "SCTPEEL_MODE=off: the library stays out of every call");
+	if (!settings->follow)
+		found_doubtful(findings, "open them with SOCK_CLOEXEC, or leave it at true",
+			       "SCTPEEL_FOLLOW=false: from sockets that go along with an exec (no "
+			       "FD_CLOEXEC) nothing is peeled off");
 	if (settings->trace_kind == TRACE_FILE)
 		check_file(findings, "SCTPEEL_TRACE", settings->trace_path);
 	check_file(findings, "SCTPEEL_STATS", settings->stats);
