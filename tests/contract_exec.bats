@@ -1,3 +1,4 @@
+# shellcheck disable=SC2030,SC2031 # a test is a subshell of its own
 # The transparency contract, P03: a server that executes itself, and takes its socket along.
 load contract
 
@@ -51,7 +52,6 @@ load contract
 # contract: P03
 @test "an exec while another thread peels off takes that along" {
 	requires plain
-	# shellcheck disable=SC2034  # for helper.bash
 	local PRELOAD=$SHIM:$BATS_TEST_TMPDIR/slow_peel.so
 	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/slow_peel.so" "$TESTS/preloads/slow_peel.c"
 	contract 0 exec p03-amid
