@@ -59,7 +59,8 @@ struct handed_endpoint {
 	uint32_t numbers, associations;
 	uint32_t flags;
 	uint32_t bound; /* what the next receive must come from */
-	uint32_t state_size, reserved;
+	sctp_assoc_t half_read;
+	uint32_t state_size;
 	uint64_t rcvtimeo_ns, noted;
 	/* where processes share it */
 	struct handed_descriptor commons, mail_in, mail_out;

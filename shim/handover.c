@@ -253,6 +253,7 @@ static void put_endpoint(struct endpoint *endpoint, void *context)
 		.associations = endpoint->associations.count,
 		.flags = flags_of(endpoint),
 		.bound = bound_of(endpoint),
+		.half_read = endpoint->half_read,
 		.state_size = (uint32_t)state_size,
 		.rcvtimeo_ns = endpoint->set->rcvtimeo_ns,
 		.noted = endpoint->set->noted,

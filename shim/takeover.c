@@ -177,6 +177,7 @@ static void set_as_before(struct endpoint *endpoint, const struct handed_endpoin
 	if (handed->bound == HANDED_ORIGINAL)
 		endpoint->bound = &endpoint->original;
 	endpoint->bound_by_peek = (handed->flags & HANDED_PEEKED) != 0;
+	endpoint->half_read = handed->half_read;
 }
 
 /* It goes on as one of the processes that share the socket; else as a stranger to them. */
