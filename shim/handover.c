@@ -10,6 +10,7 @@
 #include "epollset.h"
 #include "exclusion.h"
 #include "handed.h"
+#include "image.h"
 #include "line.h"
 #include "registration.h"
 #include "siblings.h"
@@ -395,10 +396,6 @@ static void leave_all_behind(const char *why)
 static const char *hand_over(struct handover *handover, char *const envp[], char **room,
 			     size_t entries)
 {
-	const char *why = obstacle(envp);
-
-	if (why)
-		return why;
 	handover->memfd = write_down();
 	if (handover->memfd < 0)
 		return "no memory or no descriptor to hand them over by";
@@ -408,8 +405,8 @@ static const char *hand_over(struct handover *handover, char *const envp[], char
 	return NULL;
 }
 
-struct handover *handover_begin(struct handover *handover, char *const envp[], char **room,
-				size_t entries)
+struct handover *handover_begin(struct handover *handover, int dir, const char *path,
+				char *const envp[], char **room, size_t entries)
 {
 	int kept = errno;
 	const char *why;
@@ -419,7 +416,11 @@ struct handover *handover_begin(struct handover *handover, char *const envp[], c
 		return handover;
 	handover->begun = true;
 	for_each_inherited(leave, NULL);
-	why = hand_over(handover, envp, room, entries);
+	why = obstacle(envp);
+	if (!why)
+		why = image_obstacle(dir, path);
+	if (!why)
+		why = hand_over(handover, envp, room, entries);
 	if (why)
 		leave_all_behind(why);
 	errno = kept;

@@ -21,17 +21,21 @@ struct handover {
 
 /* How many entries handover_begin wants room for. */
 size_t handover_entries(char *const envp[]);
-/* `room` holds the new environment's entries until the exec. errno is kept. */
-struct handover *handover_begin(struct handover *handover, char *const envp[], char **room,
-				size_t entries);
+/*
+ * `room` holds the new environment's entries until the exec; `dir` and `path` are as for
+ * image_obstacle. errno is kept.
+ */
+struct handover *handover_begin(struct handover *handover, int dir, const char *path,
+				char *const envp[], char **room, size_t entries);
 /* The exec has failed: returns its result. errno is kept. */
 int handover_failed(struct handover *handover, int ret);
 
 /* On the stack: a child of vfork has no memory of its own to make room in. */
-#define HAND_OVER(name, envp)                                 \
+#define HAND_OVER(name, dir, path, envp)                      \
 	const size_t name##_entries = handover_entries(envp); \
 	char *name##_room[name##_entries];                    \
 	struct handover name##_it;                            \
-	struct handover *name = handover_begin(&name##_it, envp, name##_room, name##_entries)
+	struct handover *name =                               \
+		handover_begin(&name##_it, dir, path, envp, name##_room, name##_entries)
 
 #endif

@@ -42,8 +42,7 @@ static bool hear_peeled(struct endpoint *endpoint, const struct letter *letter, 
 	return true;
 }
 
-/* Letters about ends were lost to this process: looks for them. */
-static void look_for_ends(struct endpoint *endpoint)
+void news_look_for_ends(struct endpoint *endpoint)
 {
 	for (struct association *a = endpoint->associations.first, *next; a; a = next) {
 		next = a->next;
@@ -79,7 +78,7 @@ static int read_all(struct endpoint *endpoint)
 	while ((n = mailbox_read(endpoint, &letter, &came, &missed)) > 0)
 		hear(endpoint, &letter, came);
 	if (missed)
-		look_for_ends(endpoint);
+		news_look_for_ends(endpoint);
 	if (n == 0)
 		mailbox_tidy(endpoint);
 	return n;

@@ -12,6 +12,7 @@
 #include "events/statistics.h"
 #include "handed.h"
 #include "hidden.h"
+#include "news.h"
 #include "peel.h"
 #include "source_queue.h"
 #include "telling.h"
@@ -264,8 +265,16 @@ static void go_on(struct endpoint *endpoint, const struct handed_endpoint *hande
 	if (endpoint->associations.peeled == 0 && !endpoint->commons)
 		return;
 	error = fanin_hub(endpoint, endpoint->number);
-	if (error)
-		tell_error(-1, "exec: what was peeled off cannot join the hub", -error);
+	if (error) {
+		tell_error(-1, "exec: what was peeled off cannot join the hub yet", -error);
+		/* made anew before it is used */
+		endpoint->hub_inherited = true;
+	}
+	/* a thread of the old image may have read of an end when it was written down already */
+	if (lock_take(&endpoint->lock)) {
+		news_look_for_ends(endpoint);
+		lock_release(&endpoint->lock);
+	}
 }
 
 static bool take_endpoint(struct reader *reader, size_t state_size)

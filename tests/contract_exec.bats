@@ -68,12 +68,48 @@ nothing_failed() {
 	assert_equal "$(events "$BATS_TEST_TMPDIR/trace" '"event":"error"')" 0
 }
 
+# contract: P03 F02
+@test "no memory for the hub in the new image: it is made later" {
+	contract 1 exec p03-serves SCTPEEL_INJECT=epoll:ENOMEM:times=1
+	assert_equal "$(events "$BATS_TEST_TMPDIR/trace" '"event":"error"' 'exec: what was peeled off')" 1
+}
+
 # contract: P03
 @test "an image without the library: what was peeled off ends, and it is said before" {
 	shim SCTPEEL_POLICY=all SCTPEEL_TRACE="$BATS_TEST_TMPDIR/trace" \
 		"$PROGRAMS/contract_exec" p03-alone
 	assert_equal "$(events "$BATS_TEST_TMPDIR/trace" '"event":"error"' \
 		'exec: 2 peeled associations do not go along with the socket: LD_PRELOAD')" 1
+}
+
+# contract: P03
+@test "a program that nothing can be preloaded into: said before, by name and by descriptor" {
+	local trace=$BATS_TEST_TMPDIR/trace by name
+	[ "$EUID" -eq 0 ] || skip 'needs root for a program of another user'
+	cd "$BATS_TEST_TMPDIR"
+	echo 'int main(void) { return 0; }' >another.c
+	cc -static -o static another.c
+	cc -o setuid another.c
+	chown nobody setuid && chmod u+s setuid
+	for by in p03-another p03-another-open; do
+		for name in static setuid; do
+			rm -f "$trace"
+			shim SCTPEEL_POLICY=all SCTPEEL_TRACE="$trace" CONTRACT_PROGRAM="$PWD/$name" \
+				"$PROGRAMS/contract_exec" "$by"
+			assert_equal "$by $name $(reason_of "$trace")" "$by $name $(told "$name")"
+		done
+	done
+}
+
+reason_of() {
+	sed -n 's/.*"exec: 2 peeled associations do not go along with the socket: \([^"]*\)".*/\1/p' "$1"
+}
+
+told() {
+	case $1 in
+	static) echo 'the program is statically linked' ;;
+	setuid) echo 'the program is set-user-ID or set-group-ID' ;;
+	esac
 }
 
 # contract: P03

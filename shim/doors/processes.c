@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Doors: the program makes way for another one. */
+#include <fcntl.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include "doors/doors.h"
 #include "handover.h"
 
 int execve(const char *path, char *const argv[], char *const envp[])
 {
-	HAND_OVER(passed, envp);
+	HAND_OVER(passed, AT_FDCWD, path, envp);
 
 	return handover_failed(passed, libc.execve(path, argv, passed->envp));
 }
@@ -17,9 +19,15 @@ int execv(const char *path, char *const argv[])
 	return execve(path, argv, environ);
 }
 
+/* A plain name is searched for in PATH: which file it will be is libc's to find. */
+static const char *file_of(const char *file)
+{
+	return !nowhere(file) && strchr(file, '/') ? file : NULL;
+}
+
 int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	HAND_OVER(passed, envp);
+	HAND_OVER(passed, AT_FDCWD, file_of(file), envp);
 
 	return handover_failed(passed, libc.execvpe(file, argv, passed->envp));
 }
@@ -31,14 +39,14 @@ int execvp(const char *file, char *const argv[])
 
 int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	HAND_OVER(passed, envp);
+	HAND_OVER(passed, fd, "", envp);
 
 	return handover_failed(passed, libc.fexecve(fd, argv, passed->envp));
 }
 
 int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	HAND_OVER(passed, envp);
+	HAND_OVER(passed, dir, path, envp);
 
 	return handover_failed(passed, libc.execveat(dir, path, argv, passed->envp, flags));
 }

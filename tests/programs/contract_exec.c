@@ -567,6 +567,26 @@ static void p03_alone(void)
 	die("execve");
 }
 
+/* Another program, named or open. */
+static void p03_another(void)
+{
+	const char *another = getenv("CONTRACT_PROGRAM");
+
+	open_scene(2);
+	execl(another, another, (char *)NULL);
+	die("execl");
+}
+
+static void p03_another_open(void)
+{
+	int file = open(getenv("CONTRACT_PROGRAM"), O_RDONLY | O_CLOEXEC);
+	char *const arguments[] = {(char[]){"another"}, NULL};
+
+	open_scene(2);
+	fexecve(file, arguments, environ);
+	die("fexecve");
+}
+
 static void p03_serves(void)
 {
 	int server = open_scene(2);
@@ -617,6 +637,8 @@ static const struct test tests[] = {
 	{"p03-epoll", p03_epoll},
 	{"p03-epoll-image", p03_epoll_image},
 	{"p03-alone", p03_alone},
+	{"p03-another", p03_another},
+	{"p03-another-open", p03_another_open},
 	{"p03-serves", p03_serves},
 	{"p03-serves-image", p03_serves_image},
 	{"p03-serves-plainly", p03_serves_plainly},
