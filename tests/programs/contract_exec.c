@@ -382,6 +382,7 @@ static void p03_amid(void)
 	int server = open_server();
 	pthread_t thread;
 
+	set_timeout(server, SO_RCVTIMEO, 5000);
 	connect_peer(new_peer(), server);
 	if (pthread_create(&thread, NULL, takes_one, &server))
 		die("pthread_create");
