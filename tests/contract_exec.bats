@@ -68,6 +68,17 @@ nothing_failed() {
 	assert_equal "$(events "$BATS_TEST_TMPDIR/trace" '"event":"error"')" 0
 }
 
+# contract: P03
+@test "a wrapper in between, with the shim in it and without" {
+	contract 2 exec p03-wrapped
+	assert_equal "$(peels "$BATS_TEST_TMPDIR/trace")" 2
+	nothing_failed
+	rm -f "$BATS_TEST_TMPDIR/trace"
+	contract 2 exec p03-wrapped SCTPEEL_PROGRAM=contract_exec
+	assert_equal "$(peels "$BATS_TEST_TMPDIR/trace")" 2
+	nothing_failed
+}
+
 # contract: P03 F02
 @test "no memory for the hub in the new image: it is made later" {
 	contract 1 exec p03-serves SCTPEEL_INJECT=epoll:ENOMEM:times=1

@@ -596,6 +596,17 @@ static void p03_serves(void)
 	execute("p03-serves-image", server);
 }
 
+/* By way of a shell. */
+static void p03_wrapped(void)
+{
+	int server = open_scene(2);
+
+	still_works("here", server);
+	keep(server);
+	execl("/bin/sh", "sh", "-c", "exec \"$0\" p03-serves-image", program, (char *)NULL);
+	die("execl");
+}
+
 /* With all that a receive says. */
 static void p03_serves_image(void)
 {
@@ -642,6 +653,7 @@ static const struct test tests[] = {
 	{"p03-another-open", p03_another_open},
 	{"p03-serves", p03_serves},
 	{"p03-serves-image", p03_serves_image},
+	{"p03-wrapped", p03_wrapped},
 	{"p03-serves-plainly", p03_serves_plainly},
 };
 
