@@ -43,6 +43,9 @@ struct commons {
 	bool peeling;	     /* atomic, written under peel */
 	bool held;	     /* one of them holds all peels; atomic */
 	bool sets_inherited; /* epoll sets that it is in are shared as well; atomic */
+	uint32_t forks;	     /* that began; atomic */
+	uint32_t born;	     /* children that came of them, and are holders; atomic */
+	uint64_t forked_ns;  /* when the last one began; atomic */
 	uint32_t count;	     /* of those counted; under counts */
 	struct as_set set;
 	struct holder holders[HOLDERS];

@@ -18,6 +18,8 @@
 
 /* How long an answer about other processes is good for: each costs a look into /proc. */
 static const uint64_t GOOD_NS = 50000000;
+/* What has not run so long after the fork never will: the fork failed, or it was killed first. */
+static const uint64_t UNBORN_NS = 5000000000;
 
 /* "/proc/PID/fd/NAME" without stdio: this may run in a signal handler. */
 static void proc_path(char *to, pid_t pid, const char *rest)
@@ -174,10 +176,20 @@ uint32_t siblings_count(const struct endpoint *endpoint)
 	return endpoint->commons->count + endpoint->associations.peeled;
 }
 
+/* A child is no holder before it runs, which may be later than what its parent does next. */
+static bool awaits_child(const struct commons *commons)
+{
+	return __atomic_load_n(&commons->born, __ATOMIC_ACQUIRE) !=
+		       __atomic_load_n(&commons->forks, __ATOMIC_RELAXED) &&
+	       now_ns() - __atomic_load_n(&commons->forked_ns, __ATOMIC_RELAXED) < UNBORN_NS;
+}
+
 bool siblings_alone(const struct endpoint *endpoint)
 {
 	pid_t self = getpid();
 
+	if (endpoint->commons && awaits_child(endpoint->commons))
+		return false;
 	for (int i = 0; endpoint->commons && i < HOLDERS; i++) {
 		pid_t pid = __atomic_load_n(&endpoint->commons->holders[i].pid, __ATOMIC_ACQUIRE);
 
@@ -224,7 +236,12 @@ static void lock_one(struct endpoint *endpoint)
 {
 	(void)lock_take(&endpoint->lock);
 	endpoint->forked = true;
-	if (endpoint->commons && endpoint->registrations && !endpoint->commons->sets_inherited) {
+	endpoint->strangers_ns = 0;
+	if (!endpoint->commons)
+		return;
+	__atomic_store_n(&endpoint->commons->forked_ns, now_ns(), __ATOMIC_RELAXED);
+	__atomic_add_fetch(&endpoint->commons->forks, 1, __ATOMIC_RELAXED);
+	if (endpoint->registrations && !endpoint->commons->sets_inherited) {
 		endpoint->commons->sets_inherited = true;
 		fanin_leave_mail(endpoint);
 	}
@@ -244,11 +261,12 @@ static void claim_one(struct endpoint *endpoint)
 	endpoint->pins = 1;
 	endpoint->hub_inherited = endpoint->hub >= 0;
 	endpoint->stalls_inherited = endpoint->stalls >= 0;
-	endpoint->strangers_ns = 0;
 	for (struct association *a = endpoint->associations.first; a; a = a->next)
 		a->users = a->readers = 0;
-	if (endpoint->commons)
-		(void)commons_claim(endpoint);
+	if (!endpoint->commons)
+		return;
+	(void)commons_claim(endpoint);
+	__atomic_add_fetch(&endpoint->commons->born, 1, __ATOMIC_RELEASE);
 }
 
 static void before_fork(void)

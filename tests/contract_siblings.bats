@@ -12,6 +12,11 @@ load contract
 }
 
 # contract: P02
+@test "a newcomer is held from the fork on where an epoll set is shared, though the child has yet to run" {
+	contract 5 siblings p02-first CONTRACT_CONTEXT=level
+}
+
+# contract: P02
 @test "the end of an association is told once, and known to all" {
 	contract 3 siblings p02-ends
 }
