@@ -120,7 +120,7 @@ static inline int context_epoll(int fd, uint32_t manner, bool again, int ms)
 	/* high, so that it takes none of the numbers that tests look at */
 	if (set < 0) {
 		ret = epoll_create1(EPOLL_CLOEXEC);
-		set = fcntl(ret, F_DUPFD_CLOEXEC, 900);
+		set = fcntl(ret, F_DUPFD_CLOEXEC, 850);
 		close(ret);
 	}
 	ret = epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
