@@ -54,6 +54,7 @@ FILENAME ~ /\.bats$/ {
 			tests[each[i]] = tests[each[i]] "\n  - " name
 	} else if (/^\tcontract [0-9]/) {
 		split($0, word, " ")
+		programs += !(word[3] " " word[4] in rows_of)
 		if (index(" " rows_of[word[3] " " word[4]] " ", " " now " ") == 0)
 			rows_of[word[3] " " word[4]] = rows_of[word[3] " " word[4]] " " now
 	} else if (/^}/) {
@@ -65,11 +66,11 @@ FILENAME ~ /\.bats$/ {
 # A test counts once in a column, with the verdict that says most: what could not be compared in one
 # context may have been in another.
 function rank(verdict) {
-	return index("none varies same FAILED differs", verdict)
+	return index("skipped none varies same FAILED differs", verdict)
 }
 
 function add(name, column, verdict,    n, each, i, before) {
-	if (verdict == "either")
+	if (verdict == "either" || verdict == "alone")
 		verdict = "same"
 	n = split(rows_of[name], each, " ")
 	for (i = 1; i <= n; i++) {
@@ -82,6 +83,10 @@ function add(name, column, verdict,    n, each, i, before) {
 		came[each[i], column, name] = verdict
 		count[each[i], column, verdict]++
 	}
+}
+
+function is_moment(word) {
+	return index(" " what["Moments of the peel"] " ", " " word " ")
 }
 
 FILENAME ~ /\/plain$/ {
@@ -97,6 +102,8 @@ FILENAME ~ /\/plain$/ {
 }
 
 NF == 5 {
+	compared += !($3 in seen)
+	seen[$3]
 	ran[$2, $1]++
 	total[$1]++
 	peels += $4
@@ -104,9 +111,9 @@ NF == 5 {
 		next
 	n = split($5, word, " ")
 	for (i = 1; i <= n; i++)
-		if ($4 > 0 || !index(" " what["Moments of the peel"] " ", " " word[i] " "))
+		if ($4 > 0 || $1 == "none" || !is_moment(word[i]))
 			add($3, word[i], $1)
-	if ($2 ~ /msgs >=/ && $4 > 0)
+	if ($2 ~ /msgs >=/ && ($4 > 0 || $1 == "none"))
 		add($3, "later", $1)
 	if ($1 != "same")
 		list[$1] = list[$1] "- `" $3 "` in `" $2 "`\n"
@@ -116,7 +123,7 @@ NF == 5 {
 function cell(row, column,    same, bad, lost) {
 	same = count[row, column, "same"] + 0
 	bad = count[row, column, "FAILED"] + count[row, column, "differs"] + 0
-	lost = count[row, column, "none"] + count[row, column, "varies"] + 0
+	lost = count[row, column, "none"] + count[row, column, "varies"] + count[row, column, "skipped"] + 0
 	if (bad) {
 		wrong = 1
 		return "**" bad " of " (same + bad + lost) " differ**"
@@ -131,7 +138,7 @@ function cell(row, column,    same, bad, lost) {
 
 # How often each came out in a context; "": in those of a single word that are not listed.
 function verdicts(of,    n, each, i, line, c, sum) {
-	n = split("same either differs varies none idle", each, " ")
+	n = split("same either alone differs varies none idle", each, " ")
 	for (i = 1; i <= n; i++) {
 		sum = total[each[i]]
 		for (c = 1; of == "" && c <= contexts; c++)
@@ -184,16 +191,17 @@ END {
 	print "The tests' programs again, each in all of these contexts: a policy, and in what way the program does"
 	print "what it does (tests/programs/context.h). Each comparison is made once: one run natively, one under the"
 	print "shim. `same`: both say the same. `either`: natively the program says one thing or another, and in one"
-	print "of four more runs what it has said under the shim. `differs`: it never does. Three kinds show nothing"
-	print "and are not counted below: `varies` (as `differs`, but natively it is not always the same either),"
-	print "`none` (natively it does not end well in that context; its words are tried one by one then) and"
-	print "`idle` (none of the words has an effect, or nothing is peeled off).\n"
-	print "| context | same | either | differs | varies | none | idle |\n|---|---|---|---|---|---|---|"
+	print "of four more runs what it has said under the shim. `alone`: only in a second attempt, with nothing else"
+	print "at work; in the first, eight run at once. `differs`: in neither. Three kinds show nothing and are not"
+	print "counted below: `varies` (as `differs`, but natively it is not always the same either), `none` (natively"
+	print "it does not end well in that context; its words are tried one by one then) and `idle` (none of the"
+	print "words has an effect, or nothing is peeled off).\n"
+	print "| context | same | either | alone | differs | varies | none | idle |\n|---|---|---|---|---|---|---|---|"
 	for (i = 1; i <= contexts; i++)
 		print "| `" context[i] "` |" verdicts(context[i])
 	print "| words one by one |" verdicts("")
-	printf "\n%d comparisons that count, with %d peels. In the tables below a test counts once for each word that had\n",
-		total["same"] + total["either"] + total["differs"], peels
+	printf "\n%d of %d programs; %d comparisons that count, with %d peels. Below a test counts once for each word that had\n",
+		compared, programs, total["same"] + total["either"] + total["alone"] + total["differs"], peels
 	print "an effect in it. `kept 5 of 6`: one more has use for the word, but shows nothing. An empty field:"
 	print "no test of the row has use for the word. A row that has use for none is left out."
 	table("Calls")
@@ -206,6 +214,8 @@ END {
 	}
 	if (list["either"] != "")
 		print "\n## Natively one thing or another, and one of them under the shim\n\n" list["either"]
+	if (list["alone"] != "")
+		print "\n## The same with nothing else at work\n\n" list["alone"]
 	if (list["varies"] != "")
 		print "\n## Not shown: natively not always the same either\n\n" list["varies"]
 	if (list["none"] != "")
