@@ -93,7 +93,7 @@ FILENAME ~ /\/plain$/ {
 	if (!/^(ok     |FAILED |skipped) /)
 		next
 	name = substr($0, 9)
-	verdict = substr($0, 1, 2) == "ok" ? "same" : substr($0, 1, 7)
+	verdict = /^ok/ ? "same" : /^FAILED/ ? "FAILED" : "skipped"
 	if (verdict == "skipped")
 		sub(/: [^:]*$/, "", name)
 	sub(/ \([0-9.]+ s\)$/, "", name)
