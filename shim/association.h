@@ -26,7 +26,8 @@ struct source {
 	uint8_t queue;			    /* enum source_queue */
 };
 
-enum source_queue { QUEUE_NONE, QUEUE_FRESH, QUEUE_BUSY, QUEUE_CURRENT };
+/* QUEUE_DEFERRED: in none, and in none it comes until the last of its readers has left: ending.c */
+enum source_queue { QUEUE_NONE, QUEUE_FRESH, QUEUE_BUSY, QUEUE_CURRENT, QUEUE_DEFERRED };
 
 /* An address as the kernel compares them: v4-mapped is v4, and nothing but family, port, address.
  */

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 
+#include "binding.h"
 #include "mailbox.h"
 #include "peel.h"
+#include "source_queue.h"
 
 void ending_drain(int fd)
 {
@@ -27,13 +29,13 @@ bool ending_hides(struct association *association, const struct received *got, b
 	return true;
 }
 
-bool ending_has_visible(struct association *association)
+/* True when something that the program may see stands first; what stands before that is gone then.
+ */
+static bool has_visible(struct association *association)
 {
 	char bytes[sizeof(struct sctp_assoc_change)];
 	struct iovec iov = {bytes, sizeof(bytes)};
 
-	if (association->readers > 0)
-		return true;
 	for (;;) {
 		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 		ssize_t n = libc.recvmsg(association->source.fd, &msg, MSG_PEEK | MSG_DONTWAIT);
@@ -51,19 +53,47 @@ bool ending_has_visible(struct association *association)
 	}
 }
 
-void ending_reap(struct endpoint *endpoint, struct association *association)
+/* True: others are inside, and the last of them does it. Nobody is let in until then. */
+static bool defer(struct endpoint *endpoint, struct association *association)
 {
-	if (association->retired || ending_has_visible(association))
+	struct source *source = &association->source;
+
+	if (association->readers == 0) {
+		if (source->queue == QUEUE_DEFERRED)
+			source->queue = QUEUE_NONE;
+		return false;
+	}
+	queue_remove(endpoint, source);
+	binding_leave(endpoint, source);
+	source->queue = QUEUE_DEFERRED;
+	return true;
+}
+
+void ending_look(struct endpoint *endpoint, struct association *association)
+{
+	if (association->retired || defer(endpoint, association))
 		return;
-	if (endpoint->commons)
-		(void)mailbox_post(endpoint, LETTER_ENDED, association);
-	peel_retire(endpoint, association);
+	if (!has_visible(association) && association->ended) {
+		if (endpoint->commons)
+			(void)mailbox_post(endpoint, LETTER_ENDED, association);
+		peel_retire(endpoint, association);
+	} else {
+		queue_keep(endpoint, &association->source);
+	}
+}
+
+void ending_left(struct endpoint *endpoint, struct association *association)
+{
+	if (association->readers == 0 && association->source.queue == QUEUE_DEFERRED)
+		ending_look(endpoint, association);
 }
 
 void ending_told(struct endpoint *endpoint, struct association *association)
 {
 	association->ended = true;
-	if (!association->retired && !ending_has_visible(association))
+	if (association->retired || defer(endpoint, association))
+		return;
+	if (!has_visible(association))
 		peel_retire(endpoint, association);
 }
 
@@ -73,7 +103,7 @@ void ending_met(struct endpoint *endpoint, struct association *association)
 
 	if (lock_take(&endpoint->lock)) {
 		association->ended = true;
-		ending_reap(endpoint, association);
+		ending_look(endpoint, association);
 		lock_release(&endpoint->lock);
 	}
 	errno = kept;

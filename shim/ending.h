@@ -18,12 +18,14 @@ bool ending_hides(struct association *association, const struct received *got, b
  */
 void ending_drain(int fd);
 /*
- * True when something that the program may see stands first, lock held; what it may not see and
- * stands before that is gone then. While another receive is inside, that one looks at it.
+ * Takes away what stands first and the program may not see, and closes the descriptor if it has
+ * ended and nothing else is there; else its turn is next. While other receives are inside, the last
+ * of them does that when it leaves (QUEUE_DEFERRED): what it reads could be what was looked at.
+ * Lock held.
  */
-bool ending_has_visible(struct association *association);
-/* It has ended: closes its descriptor unless there is something to be read. Lock held. */
-void ending_reap(struct endpoint *endpoint, struct association *association);
+void ending_look(struct endpoint *endpoint, struct association *association);
+/* A receive has left it, and what it read is settled. Lock held. */
+void ending_left(struct endpoint *endpoint, struct association *association);
 /* Another process has said so. Lock held. */
 void ending_told(struct endpoint *endpoint, struct association *association);
 /* A call met it ended. Takes the lock; errno is kept. */

@@ -184,10 +184,9 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 	}
 	if (attempt->association && peek) {
 		if (ending_hides(attempt->association, &attempt->got, false)) {
-			(void)ending_has_visible(attempt->association);
 			attempt->association->ended |=
 				!peel_alive(attempt->fd, attempt->association->id);
-			queue_keep(endpoint, source);
+			ending_look(endpoint, attempt->association);
 			return TRY_ON;
 		}
 	} else if (attempt->association) {
@@ -211,7 +210,7 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 		binding_take(endpoint, source, attempt->got.id, attempt->got.end);
 	queue_served(endpoint, source);
 	if (attempt->association && attempt->association->ended && attempt->got.end && !peek)
-		ending_reap(endpoint, attempt->association);
+		ending_look(endpoint, attempt->association);
 	return DELIVER;
 }
 
@@ -246,9 +245,7 @@ static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *at
 						   !peel_alive(attempt->fd, association->id)))) {
 		association->ended = true;
 		/* another thread may have found the end since we looked: its news is still there */
-		ending_reap(endpoint, association);
-		if (!association->retired)
-			queue_keep(endpoint, source);
+		ending_look(endpoint, association);
 		return TRY_ON;
 	}
 	/* the rest of a message in partial delivery has not come yet: others wait, as natively */
@@ -315,6 +312,7 @@ static void visit_end(struct visit *visit)
 		return;
 	if (lock_take(&visit->endpoint->lock)) {
 		visit->association->readers--;
+		ending_left(visit->endpoint, visit->association);
 		lock_release(&visit->endpoint->lock);
 	}
 	peel_unuse(visit->endpoint, visit->association);
@@ -353,6 +351,8 @@ static enum outcome settle(struct endpoint *endpoint, struct attempt *attempt, s
 		attempt->association->readers--;
 	ret = attempt->n >= 0 ? settle_success(endpoint, attempt, asked, purpose, now)
 			      : settle_failure(endpoint, attempt);
+	if (attempt->association)
+		ending_left(endpoint, attempt->association);
 	lock_release(&endpoint->lock);
 	if (attempt->association)
 		peel_unuse(endpoint, attempt->association);

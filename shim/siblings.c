@@ -261,8 +261,11 @@ static void claim_one(struct endpoint *endpoint)
 	endpoint->pins = 1;
 	endpoint->hub_inherited = endpoint->hub >= 0;
 	endpoint->stalls_inherited = endpoint->stalls >= 0;
-	for (struct association *a = endpoint->associations.first; a; a = a->next)
+	for (struct association *a = endpoint->associations.first; a; a = a->next) {
 		a->users = a->readers = 0;
+		if (a->source.queue == QUEUE_DEFERRED)
+			a->source.queue = QUEUE_NONE;
+	}
 	if (!endpoint->commons)
 		return;
 	(void)commons_claim(endpoint);

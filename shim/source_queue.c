@@ -62,6 +62,8 @@ static void take_out(struct queue *queue, struct source *source)
 
 void queue_remove(struct endpoint *endpoint, struct source *source)
 {
+	if (source->queue == QUEUE_DEFERRED)
+		return;
 	if (source->queue == QUEUE_FRESH)
 		take_out(&endpoint->fresh, source);
 	else if (source->queue == QUEUE_BUSY)
