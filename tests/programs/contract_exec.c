@@ -548,6 +548,7 @@ static void p03_epoll_image(void)
 	OUTCOME("del", epoll_ctl(set, EPOLL_CTL_DEL, server, NULL));
 	peer_sends(&peers[0], 100);
 	wait_in(set, "not asked");
+	hear("that", server, 0);
 	still_works("then", server);
 	close_scene(server);
 }
