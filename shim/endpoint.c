@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -86,8 +87,10 @@ struct endpoint *endpoint_pin(struct endpoint *endpoint)
 {
 	if (!pin(endpoint))
 		return NULL;
-	if (__atomic_load_n(&endpoint->numbers, __ATOMIC_ACQUIRE) > 0)
+	if (__atomic_load_n(&endpoint->numbers, __ATOMIC_ACQUIRE) > 0) {
+		cancellation_off();
 		return endpoint;
+	}
 	endpoint_leave_slow(endpoint);
 	return NULL;
 }
@@ -289,8 +292,10 @@ struct endpoint *endpoint_enter_slow(int *fd, bool probe)
 
 			if (!pin(endpoint))
 				continue;
-			if (likely(fdtable_get(*fd) == word))
+			if (likely(fdtable_get(*fd) == word)) {
+				cancellation_off();
 				return endpoint;
+			}
 			endpoint_leave_slow(endpoint);
 			continue;
 		}
@@ -328,6 +333,14 @@ static int another_number(uintptr_t word)
 	return -1;
 }
 
+static void lose_number(struct endpoint *endpoint, int fd, uintptr_t word)
+{
+	if (__atomic_sub_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL) == 0)
+		end(endpoint);
+	else if (endpoint->number == fd)
+		endpoint->number = another_number(word);
+}
+
 uintptr_t endpoint_closing(int fd)
 {
 	uintptr_t word = fdtable_get(fd);
@@ -335,6 +348,8 @@ uintptr_t endpoint_closing(int fd)
 	if (fd_kind(word) == FD_HIDDEN || word == FD_BUSY || !endpoint_own_process())
 		return FD_BUSY;
 	word = fdtable_set(fd, FD_BUSY);
+	if (word != FD_BUSY)
+		cancellation_off();
 	if (fd_kind(word) == FD_ENDPOINT)
 		peel_let_end(fd_object(word));
 	return word;
@@ -344,21 +359,12 @@ void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes)
 {
 	if (word == FD_BUSY)
 		return;
-	if (!closed) {
-		fdtable_set(fd, word);
-		return;
-	}
-	fdtable_set(fd, becomes);
-	if (fd_kind(word) == FD_ENDPOINT) {
-		struct endpoint *endpoint = fd_object(word);
-
-		if (__atomic_sub_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL) == 0)
-			end(endpoint);
-		else if (endpoint->number == fd)
-			endpoint->number = another_number(word);
-	} else if (fd_kind(word) == FD_SET) {
+	fdtable_set(fd, closed ? becomes : word);
+	if (closed && fd_kind(word) == FD_ENDPOINT)
+		lose_number(fd_object(word), fd, word);
+	else if (closed && fd_kind(word) == FD_SET)
 		epollset_closed(fd_object(word));
-	}
+	cancellation_on();
 }
 
 int endpoint_close(int fd)
@@ -376,6 +382,8 @@ int endpoint_close(int fd)
 		errno = EBADF;
 		return -1;
 	}
+	/* where one close would have been cancelled; not when it is half done */
+	pthread_testcancel();
 	word = endpoint_closing(fd);
 	ret = libc.close(fd);
 	kept = errno;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "association.h"
+#include "cancellation.h"
 #include "fdtable.h"
 #include "lock.h"
 #include "settings.h"
@@ -94,10 +95,11 @@ struct endpoint {
 
 /*
  * The endpoint behind *fd, pinned, or NULL when the number is not ours. A hidden number becomes
- * -1, so that the call on it answers EBADF as it would without us. errno is kept.
+ * -1, so that the call on it answers EBADF as it would without us. The thread is not cancelled
+ * until endpoint_leave, but where the call says so (cancellation.h). errno is kept.
  */
 struct endpoint *endpoint_enter_slow(int *fd, bool probe);
-/* Pins a record met elsewhere than in the table; NULL when its last number is gone. */
+/* Pins a record met elsewhere than in the table, as above; NULL when its last number is gone. */
 struct endpoint *endpoint_pin(struct endpoint *endpoint);
 void endpoint_leave_slow(struct endpoint *endpoint);
 
@@ -115,8 +117,10 @@ static inline bool endpoint_not_known(int fd)
 
 static inline void endpoint_leave(struct endpoint **endpoint)
 {
-	if (*endpoint)
-		endpoint_leave_slow(*endpoint);
+	if (!*endpoint)
+		return;
+	endpoint_leave_slow(*endpoint);
+	cancellation_on();
 }
 
 /* Is the number still this endpoint's? Another thread may close it at any moment. */
@@ -143,7 +147,8 @@ void endpoint_duplicated(struct endpoint *endpoint, int to);
 int endpoint_close(int fd);
 /*
  * The same around another call that closes `fd` (dup2, close_range): begin marks the number busy
- * and returns what stood there, end tells whether the kernel really closed it.
+ * and returns what stood there, end tells whether the kernel really closed it. The thread is not
+ * cancelled in between.
  */
 uintptr_t endpoint_closing(int fd);
 void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes);

@@ -52,7 +52,8 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 		.msg_controllen = sizeof(control),
 	};
 
-	attempt->n = libc.recvmsg(attempt->fd, &inner, flags);
+	attempt->n = flags & MSG_DONTWAIT ? libc.recvmsg(attempt->fd, &inner, flags)
+					  : CANCELLABLE(libc.recvmsg(attempt->fd, &inner, flags));
 	attempt->error = attempt->n < 0 ? errno : 0;
 	if (attempt->n < 0)
 		return;
@@ -408,6 +409,7 @@ ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int
 	bool asleep = false; /* one that sleeps already sleeps on when the last association ends */
 	uint64_t deadline = 0;
 
+	cancellation_point();
 	if (flags & MSG_ERRQUEUE)
 		return libc.recvmsg(fd, msg, flags);
 	if (sleep_in_kernel(endpoint))

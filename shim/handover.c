@@ -415,6 +415,7 @@ struct handover *handover_begin(struct handover *handover, int dir, const char *
 	if (!endpoint_own_process() || next_inherited(0) < 0)
 		return handover;
 	handover->begun = true;
+	cancellation_off();
 	for_each_inherited(leave, NULL);
 	why = obstacle(envp);
 	if (!why)
@@ -436,6 +437,7 @@ int handover_failed(struct handover *handover, int ret)
 	endpoint_for_each(stay);
 	if (handover->memfd >= 0)
 		libc.close(handover->memfd);
+	cancellation_on();
 	errno = kept;
 	return ret;
 }

@@ -51,9 +51,9 @@ static void raise_pipe(int flags)
 static ssize_t send_on(const struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
 {
 	/* O_NONBLOCK is the program's on its own socket; ours stay blocking and follow it so */
-	int wait = endpoint->set->nonblock ? MSG_DONTWAIT : 0;
-
-	return libc.sendmsg(fd, msg, flags | wait | MSG_NOSIGNAL);
+	flags |= MSG_NOSIGNAL | (endpoint->set->nonblock ? MSG_DONTWAIT : 0);
+	return flags & MSG_DONTWAIT ? libc.sendmsg(fd, msg, flags)
+				    : CANCELLABLE(libc.sendmsg(fd, msg, flags));
 }
 
 /* The address decides when both are given (KERNEL.md 3); a name that is no address goes nowhere. */
@@ -199,8 +199,9 @@ ssize_t routing_send(struct endpoint *endpoint, int fd, const struct msghdr *msg
 	struct destination to;
 	ssize_t ret;
 
+	cancellation_point();
 	if (settings_never_peel())
-		return libc.sendmsg(fd, msg, flags);
+		return CANCELLABLE(libc.sendmsg(fd, msg, flags));
 	ancillary_destination(msg, &to);
 	fanin_tidy(endpoint, fd);
 	if (unlikely(to.flags & SCTP_ADDR_OVER) && to.peer.family)
@@ -232,7 +233,7 @@ bool routing_is_connected(struct endpoint *endpoint, const struct peer_address *
 int routing_connect(struct endpoint *endpoint, int fd, const struct sockaddr *addr, socklen_t len)
 {
 	EXCLUDE_PEELS(endpoint);
-	int ret = libc.connect(fd, addr, len);
+	int ret = CANCELLABLE(libc.connect(fd, addr, len));
 	struct peer_address address;
 
 	if (ret < 0 && errno == EADDRNOTAVAIL && peer_address_from(&address, addr, len) &&

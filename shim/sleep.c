@@ -94,7 +94,7 @@ int sleep_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
 	}
 	again = looks_again(rest, timeout, &left);
 	wait = (struct pollfd){.fd = waits_on(endpoint, fd, rest), .events = POLLIN};
-	ret = libc.ppoll(&wait, 1, timeout || again ? &left : NULL, NULL);
+	ret = CANCELLABLE(libc.ppoll(&wait, 1, timeout || again ? &left : NULL, NULL));
 	if (ret < 0 && errno == EINTR && !timeout && handlers_restart())
 		return 0;
 	if (ret == 0)

@@ -303,7 +303,7 @@ int queue_sleep(struct endpoint *endpoint)
 	lock_release(&endpoint->lock);
 	if (hub < 0)
 		return -EAGAIN;
-	n = libc.epoll_wait(hub, events, LOOK_EVENTS, -1);
+	n = CANCELLABLE(libc.epoll_wait(hub, events, LOOK_EVENTS, -1));
 	if (n < 0)
 		return errno == EINTR ? -EINTR : -EAGAIN;
 	if (!lock_take(&endpoint->lock))

@@ -56,6 +56,18 @@ load contract
 	contract 3 threads t05-cancel
 }
 
+# contract: T05
+@test "a thread that is cancelled already receives, sends, waits, connects and closes nothing" {
+	requires plain
+	contract 2 threads t05-pending
+}
+
+# contract: T05
+@test "threads are cancelled anywhere: the others go on, and all that comes is received" {
+	requires plain
+	contract 5 threads t05-anywhere
+}
+
 # contract: T06
 @test "fork while four threads are inside" {
 	contract 3 threads t06-fork

@@ -175,6 +175,8 @@ static void close_ours(unsigned int first, unsigned int last)
 {
 	unsigned int end = (unsigned int)fdtable_end();
 
+	/* close_range is no cancellation point */
+	cancellation_off();
 	for (; first <= last && first < end; first++) {
 		uintptr_t word = fdtable_get((int)first);
 
@@ -183,6 +185,7 @@ static void close_ours(unsigned int first, unsigned int last)
 		else if (word > FD_BUSY)
 			endpoint_close((int)first);
 	}
+	cancellation_on();
 }
 
 /* Around what is hidden, with the same flags. */

@@ -275,7 +275,7 @@ ssize_t splice(int fd, off64_t *offin, int fdout, off64_t *offout, size_t len, u
 
 	if (endpoint)
 		fd = fanin_next(endpoint, fd, &spliced.association);
-	ret = libc.splice(fd, offin, fdout, offout, len, flags);
+	ret = CANCELLABLE(libc.splice(fd, offin, fdout, offout, len, flags));
 	if (endpoint)
 		fanin_spliced(endpoint);
 	return ret;

@@ -626,6 +626,111 @@ static void t05_cancel(void)
 	close_scene(-1);
 }
 
+enum { WAITS = 7 };
+
+/* What is pending ends it before it begins: nothing is done, and nothing left half done. */
+static void *cancelled_before(void *call)
+{
+	struct sockaddr_storage name;
+	socklen_t length = sizeof(name);
+	struct pollfd p = {.fd = server, .events = POLLIN};
+	struct epoll_event event;
+	struct receipt *r = new_receipt();
+
+	pthread_cleanup_push(free, r);
+	if (getsockname(peers[0].fd, (struct sockaddr *)&name, &length))
+		die("getsockname");
+	pthread_cancel(pthread_self());
+	switch (*(int *)call) {
+	case 0:
+		take(r, server, MSG_DONTWAIT);
+		break;
+	case 1:
+		take(r, server, 0);
+		break;
+	case 2:
+		sendto(server, "never sent", 10, 0, (struct sockaddr *)&name, length);
+		break;
+	case 3:
+		poll(&p, 1, -1);
+		break;
+	case 4:
+		epoll_wait(epoll, &event, 1, -1);
+		break;
+	case 5:
+		connect(server, (struct sockaddr *)&name, length);
+		break;
+	case 6:
+		close(server);
+		break;
+	}
+	pthread_cleanup_pop(1);
+	return NULL;
+}
+
+static void t05_pending(void)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+
+	server = open_scene(2);
+	epoll = epoll_create1(0);
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, server, &event))
+		die("epoll");
+	for (int call = 0; call < WAITS; call++) {
+		pthread_t thread;
+		void *result;
+
+		peer_sends(&peers[0], 40);
+		pause_ms(10);
+		if (pthread_create(&thread, NULL, cancelled_before, &call))
+			die("thread");
+		pthread_join(thread, &result);
+		tell("%s", result == PTHREAD_CANCELED ? "cancelled" : "came back");
+		hear("after it", server, 0);
+	}
+	peer_hears_nothing_more(&peers[0]);
+	close(epoll);
+	close_scene(server);
+}
+
+/* Whoever was cancelled, wherever that was: the others go on. */
+static void t05_anywhere(void)
+{
+	pthread_t threads[THREADS];
+	void (*none)(void) = NULL;
+	unsigned before;
+
+	open_quick_server();
+	for (int p = 0; p < PEERS; p++)
+		connect_peer(new_peer(), server);
+	for (int round = 0; round < 40; round++) {
+		for (int i = 0; i < THREADS; i++)
+			if (pthread_create(&threads[i], NULL, serve, &none))
+				die("thread");
+		everybody_sends(0, PEERS, 5);
+		for (int i = 0; i < THREADS; i++) {
+			usleep((useconds_t)(round * 83 + i * 211) % 1500);
+			pthread_cancel(threads[i]);
+		}
+		for (int i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+	}
+	if (pthread_create(&threads[0], NULL, serve, &none))
+		die("thread");
+	do {
+		before = total();
+		pause_ms(300);
+	} while (total() > before);
+	tell("%s", broken ? "something broke" : "all whole");
+	memset(counts, 0, sizeof(counts));
+	everybody_sends(0, PEERS, 10);
+	await_total(PEERS * 10);
+	end_threads(threads, 1);
+	tell_counts();
+	close(epoll);
+	close_scene(server);
+}
+
 /* ---- T06: fork while others are inside ---- */
 
 static void t06_fork(void)
@@ -668,10 +773,11 @@ static void t06_fork(void)
 }
 
 static const struct test tests[] = {
-	{"r06-threads", r06_threads}, {"t01-serve", t01_serve}, {"t01-send", t01_send},
-	{"t02-close", t02_close},     {"t02-peel", t02_peel},	{"t02-churn", t02_churn},
-	{"t03-receive", t03_receive}, {"t03-send", t03_send},	{"t04-handlers", t04_handlers},
-	{"t05-cancel", t05_cancel},   {"t06-fork", t06_fork},
+	{"r06-threads", r06_threads}, {"t01-serve", t01_serve},	    {"t01-send", t01_send},
+	{"t02-close", t02_close},     {"t02-peel", t02_peel},	    {"t02-churn", t02_churn},
+	{"t03-receive", t03_receive}, {"t03-send", t03_send},	    {"t04-handlers", t04_handlers},
+	{"t05-cancel", t05_cancel},   {"t05-pending", t05_pending}, {"t05-anywhere", t05_anywhere},
+	{"t06-fork", t06_fork},
 };
 
 int main(int argc, char **argv)
