@@ -10,6 +10,7 @@ static void bind_to(struct endpoint *endpoint, struct source *source, bool by_pe
 	endpoint->bound = source;
 	endpoint->bound_by_peek = by_peek;
 	endpoint->binding++;
+	endpoint->naps = 0;
 }
 
 void binding_show(struct endpoint *endpoint, struct source *source)
@@ -65,12 +66,33 @@ int binding_rest(struct endpoint *endpoint, int fd)
 	return ret;
 }
 
-void binding_nap(struct endpoint *endpoint, int fd)
+/* Each twice as long as the one before. */
+static uint64_t length_of_nap(struct endpoint *endpoint, uint64_t deadline)
 {
-	int kept = errno;
-	struct pollfd rest = {.fd = binding_rest(endpoint, fd), .events = POLLIN};
+	const uint64_t shortest = 1000000;
+	const uint32_t doublings = 3;
+	uint32_t naps = __atomic_fetch_add(&endpoint->naps, 1, __ATOMIC_RELAXED);
+	uint64_t ret = shortest << (naps < doublings ? naps : doublings), now;
 
-	if (rest.fd >= 0)
-		libc.poll(&rest, 1, 1);
+	if (deadline == 0)
+		return ret;
+	now = now_ns();
+	if (now >= deadline)
+		return 0;
+	return deadline - now < ret ? deadline - now : ret;
+}
+
+int binding_nap(struct endpoint *endpoint, int fd, uint64_t deadline)
+{
+	struct pollfd rest = {.fd = binding_rest(endpoint, fd), .events = POLLIN};
+	struct timespec length = {0, 0};
+	int kept = errno;
+
+	if (rest.fd < 0)
+		return 0;
+	length.tv_nsec = (long)length_of_nap(endpoint, deadline);
+	if (libc.ppoll(&rest, 1, &length, NULL) < 0 && errno == EINTR)
+		return -1;
 	errno = kept;
+	return 0;
 }

@@ -32,7 +32,12 @@ bool binding_awaits(struct endpoint *endpoint, struct source *source, int fd, ui
  * -1: none is half read. Takes the lock.
  */
 int binding_rest(struct endpoint *endpoint, int fd);
-/* Where one is half read: sleeps until the rest is there, a millisecond at most. Keeps errno. */
-void binding_nap(struct endpoint *endpoint, int fd);
+/*
+ * For a wait that the kernel would end at once, because others could be heard: where a message is
+ * half read, sleeps until its rest is there, but not beyond `deadline` (0: none), and no longer
+ * than a few milliseconds, for the wait may be for other descriptors too. 0, or -1 when a handler
+ * ran (EINTR). No lock held; errno is kept otherwise.
+ */
+int binding_nap(struct endpoint *endpoint, int fd, uint64_t deadline);
 
 #endif

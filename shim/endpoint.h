@@ -56,6 +56,7 @@ struct endpoint {
 	struct source *current; /* whose turn it is, `credit` messages more */
 	struct source *bound;	/* the next receive must come from it: binding.c */
 	uint32_t binding;	/* counts the changes of it */
+	uint32_t naps;		/* since the last one; atomic */
 	sctp_assoc_t half_read; /* the association whose message it is bound to, if not by a peek */
 	bool bound_by_peek, originals_turn;
 	bool hub_inherited;    /* the hub is the parent's: made anew before it is used */

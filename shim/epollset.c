@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "binding.h"
 #include "events/events.h"
 #include "fanin.h"
 #include "hidden.h"
@@ -426,6 +427,28 @@ static int wait_once(int epfd, struct epoll_event *events, int maxevents,
 	return libc.epoll_pwait2(epfd, events, maxevents, timeout, mask);
 }
 
+/* Pinned: one of the set's whose message is half read. */
+static struct endpoint *half_read_in(const struct epollset *set)
+{
+	struct endpoint *ret = NULL;
+
+	if (!lock_take(&sets_lock))
+		return NULL;
+	for (struct registration *r = set->first; r && !ret; r = r->next_of_set)
+		if (r->endpoint->bound)
+			ret = endpoint_pin(r->endpoint);
+	lock_release(&sets_lock);
+	return ret;
+}
+
+/* Woken for nothing: others could be heard, who must wait for the rest of a half-read message. */
+static int nap(const struct epollset *set, uint64_t deadline)
+{
+	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) = half_read_in(set);
+
+	return endpoint ? binding_nap(endpoint, endpoint->number, deadline) : 0;
+}
+
 int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
 		  const struct timespec *timeout, const sigset_t *mask)
 {
@@ -439,6 +462,8 @@ int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, in
 
 		if (told != 0 || n <= 0 || (timeout && now_ns() >= deadline))
 			return told;
+		if (nap(set, deadline) < 0)
+			return -1;
 		if (timeout)
 			left = time_until(deadline);
 	}

@@ -488,8 +488,5 @@ void fanin_spliced(struct endpoint *endpoint)
 
 bool fanin_readable(struct endpoint *endpoint, int fd)
 {
-	if (finds(endpoint, fd, LOOK))
-		return true;
-	binding_nap(endpoint, fd);
-	return false;
+	return finds(endpoint, fd, LOOK);
 }

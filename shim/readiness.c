@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "binding.h"
 #include "events/events.h"
 #include "fanin.h"
 #include "source_queue.h"
@@ -156,6 +157,22 @@ static int collect(const struct watch *watch, struct pollfd *fds)
 	return count_ready(fds, watch->own);
 }
 
+/* Woken for nothing: others could be heard, who must wait for the rest of a half-read message. */
+static int nap(const struct pollfd *fds, nfds_t nfds, uint64_t deadline)
+{
+	for (nfds_t i = 0; i < nfds; i++) {
+		int fd = fds[i].fd;
+
+		if (fd < 0 || fdtable_get(fd) <= FD_BUSY)
+			continue;
+		ENTER(endpoint, fd);
+
+		if (endpoint && endpoint->bound)
+			return binding_nap(endpoint, fd, deadline);
+	}
+	return 0;
+}
+
 int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeout,
 		   const sigset_t *mask)
 {
@@ -178,6 +195,8 @@ int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeo
 			return count_ready(fds, nfds);
 		if (timeout && now_ns() >= deadline)
 			return 0;
+		if (nap(fds, nfds, deadline) < 0)
+			return -1;
 		if (timeout)
 			left = time_until(deadline);
 	}
