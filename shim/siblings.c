@@ -37,6 +37,14 @@ static void proc_path(char *to, pid_t pid, const char *rest)
 	strcpy(to, rest);
 }
 
+/* Has it gone, or is it only hidden: no /proc in this root, or one with hidepid (proc(5))? */
+static bool may_be_hidden(pid_t pid)
+{
+	if (kill(pid, 0) < 0)
+		return errno == EPERM;
+	return access("/proc/self/stat", F_OK) < 0;
+}
+
 /* The letter after the name in /proc/PID/stat; a zombie holds nothing any more. */
 bool siblings_alive(pid_t pid)
 {
@@ -45,12 +53,12 @@ bool siblings_alive(pid_t pid)
 	ssize_t n;
 	int fd;
 
-	if (kill(pid, 0) < 0)
-		return errno != ESRCH;
+	if (kill(pid, 0) < 0 && errno == ESRCH)
+		return false;
 	proc_path(path, pid, "/stat");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return errno != ENOENT;
+		return errno != ENOENT || may_be_hidden(pid);
 	n = libc.read(fd, buf, sizeof(buf) - 1);
 	libc.close(fd);
 	buf[n > 0 ? n : 0] = '\0';
@@ -78,7 +86,7 @@ static bool links_to(int dir, const char *name, const char *socket)
 	return strcmp(link, socket) == 0;
 }
 
-/* Has the process this socket open, under whatever number? Gone, or another user's: as it seems. */
+/* Has the process this socket open, under whatever number? Yes if that cannot be seen. */
 static bool has_open(pid_t pid, const char *socket)
 {
 	char path[64], buf[2048] __attribute__((aligned(8)));
@@ -89,7 +97,7 @@ static bool has_open(pid_t pid, const char *socket)
 	proc_path(path, pid, "/fd");
 	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return errno != ENOENT && errno != ESRCH;
+		return (errno != ENOENT && errno != ESRCH) || may_be_hidden(pid);
 	while (!ret &&
 	       (n = libc.syscall(SYS_getdents64, dir, (long)buf, sizeof(buf), 0, 0, 0)) > 0) {
 		for (long at = 0; at < n && !ret;) {
@@ -113,9 +121,7 @@ static pid_t find_stranger(struct endpoint *endpoint)
 	proc_path(path, getpid(), "/fd/");
 	strcat(path, name + 6);
 	n = readlink(path, socket, sizeof(socket) - 1);
-	if (n <= 0)
-		return 0;
-	socket[n] = '\0';
+	socket[n > 0 ? n : 0] = '\0';
 	for (int i = 0; i < HOLDERS; i++) {
 		struct holder *holder = &endpoint->commons->holders[i];
 		pid_t pid = __atomic_load_n(&holder->pid, __ATOMIC_ACQUIRE);

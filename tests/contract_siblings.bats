@@ -17,6 +17,14 @@ load contract
 }
 
 # contract: P02
+@test "a shared epoll set holds newcomers also where there is no /proc to see the others in" {
+	requires netns
+	mkdir "$BATS_TEST_TMPDIR/root"
+	contract 5 siblings p02-rootless CONTRACT_CONTEXT=level CONTRACT_ROOT="$BATS_TEST_TMPDIR/root"
+	assert_equal "$(peels "$BATS_TEST_TMPDIR/trace")" 5
+}
+
+# contract: P02
 @test "the end of an association is told once, and known to all" {
 	contract 3 siblings p02-ends
 }

@@ -206,6 +206,14 @@ static void p02_first(void)
 	}
 }
 
+/* Where there is no /proc nobody can see who is there, and what he has open. */
+static void p02_rootless(void)
+{
+	if (chroot(getenv("CONTRACT_ROOT")) || chdir("/"))
+		die("chroot");
+	p02_first();
+}
+
 /* Each hears the ends of those that the other has received from. */
 static void p02_ends(void)
 {
@@ -352,9 +360,9 @@ static void p02_orphans(void)
 }
 
 static const struct test tests[] = {
-	{"p02-traffic", p02_traffic}, {"p02-first", p02_first},	    {"p02-ends", p02_ends},
-	{"p02-many", p02_many},	      {"p02-moved", p02_moved},	    {"p02-settings", p02_settings},
-	{"p02-deaths", p02_deaths},   {"p02-orphans", p02_orphans},
+	{"p02-traffic", p02_traffic},	{"p02-first", p02_first},   {"p02-rootless", p02_rootless},
+	{"p02-ends", p02_ends},		{"p02-many", p02_many},	    {"p02-moved", p02_moved},
+	{"p02-settings", p02_settings}, {"p02-deaths", p02_deaths}, {"p02-orphans", p02_orphans},
 };
 
 int main(int argc, char **argv)
