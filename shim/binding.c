@@ -7,7 +7,7 @@
 
 static void bind_to(struct endpoint *endpoint, struct source *source, bool by_peek)
 {
-	endpoint->bound = source;
+	PUBLISH(endpoint->bound, source);
 	endpoint->bound_by_peek = by_peek;
 	endpoint->binding++;
 	endpoint->naps = 0;
@@ -42,7 +42,7 @@ bool binding_elsewhere(const struct endpoint *endpoint, const struct source *sou
 
 bool binding_awaits(struct endpoint *endpoint, struct source *source, int fd, uint32_t chosen)
 {
-	bool rest = !endpoint->bound_by_peek && !endpoint->set->interleave;
+	bool rest = !endpoint->bound_by_peek && !as_set(endpoint)->interleave;
 
 	if (endpoint->bound != source || endpoint->binding != chosen)
 		return false;

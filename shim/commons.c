@@ -63,8 +63,8 @@ static void move_in(struct endpoint *endpoint, struct commons *commons)
 	}
 	commons->set = endpoint->own_set;
 	commons->held = endpoint->held != NULL;
-	endpoint->commons = commons;
-	__atomic_store_n(&endpoint->set, &commons->set, __ATOMIC_RELEASE);
+	PUBLISH(endpoint->commons, commons);
+	PUBLISH(endpoint->set, &commons->set);
 }
 
 bool commons_make(struct endpoint *endpoint)

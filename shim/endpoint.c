@@ -38,9 +38,12 @@ bool endpoint_own_process(void)
 void endpoint_for_each(void (*each)(struct endpoint *endpoint))
 {
 	for (int i = 0; i < ENDPOINTS / SLOTS_A_MAPPING && mappings[i]; i++)
-		for (int j = 0; j < SLOTS_A_MAPPING; j++)
-			if (mappings[i][j].pins != 0 && mappings[i][j].pins != EMPTYING)
+		for (int j = 0; j < SLOTS_A_MAPPING; j++) {
+			uint32_t pins = GLANCE(mappings[i][j].pins);
+
+			if (pins != 0 && pins != EMPTYING)
 				each(&mappings[i][j]);
+		}
 }
 
 /* A free slot with one pin, its contents zero but for the lock. NULL: no memory or too many. */
@@ -153,11 +156,11 @@ static void read_back(struct endpoint *endpoint, int fd)
 	struct timeval timeout = {0};
 	socklen_t len = sizeof(timeout);
 
-	endpoint->set->listening = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != 0;
-	endpoint->set->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
-	endpoint->set->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
+	as_set(endpoint)->listening = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN, 0) != 0;
+	as_set(endpoint)->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
+	as_set(endpoint)->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
 	if (libc.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len) == 0)
-		endpoint->set->rcvtimeo_ns =
+		as_set(endpoint)->rcvtimeo_ns =
 			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
 	inheritance_note_all(endpoint);
 }
@@ -199,15 +202,15 @@ static struct endpoint *create(int fd, bool born)
 	if (!born)
 		read_back(endpoint, fd);
 	/* also a socket may be born with SOCK_NONBLOCK */
-	endpoint->set->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	as_set(endpoint)->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
 	endpoint->family = get_int(fd, SOL_SOCKET, SO_DOMAIN, AF_INET);
 	/* messages must tell whose they are, also to a program that gives no control buffer */
-	endpoint->set->hides_rcvinfo = !endpoint->set->wants_rcvinfo;
-	if (endpoint->set->hides_rcvinfo &&
+	as_set(endpoint)->hides_rcvinfo = !as_set(endpoint)->wants_rcvinfo;
+	if (as_set(endpoint)->hides_rcvinfo &&
 	    libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on)) < 0)
 		endpoint->held = "the kernel has no SCTP_RECVRCVINFO";
 	if (events_want(EVENT_MSG))
-		endpoint->set->hides_arrival = ask_for_arrivals(fd, born);
+		as_set(endpoint)->hides_arrival = ask_for_arrivals(fd, born);
 	events_socket_opened();
 	return endpoint;
 }
@@ -313,13 +316,27 @@ void endpoint_duplicated(struct endpoint *endpoint, int to)
 	fdtable_set(to, fd_word(FD_ENDPOINT, endpoint));
 }
 
+/*
+ * Another thread may be at a look, or go to sleep: their numbers are another's at once, and what
+ * is told there is nothing of this endpoint's.
+ */
+static void close_sets(struct endpoint *endpoint)
+{
+	bool locked = lock_take(&endpoint->lock);
+
+	endpoint->departures++;
+	hidden_close(&endpoint->hub);
+	hidden_close(&endpoint->stalls);
+	if (locked)
+		lock_release(&endpoint->lock);
+}
+
 /* The last number is gone: what was peeled off ends with it, as it would have on one socket. */
 static void end(struct endpoint *endpoint)
 {
 	epollset_forget(endpoint);
 	peel_end_all(endpoint);
-	hidden_close(&endpoint->hub);
-	hidden_close(&endpoint->stalls);
+	close_sets(endpoint);
 	mailbox_close(endpoint);
 	commons_leave(endpoint);
 	endpoint_leave_slow(endpoint);

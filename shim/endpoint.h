@@ -130,6 +130,12 @@ static inline bool endpoint_has(const struct endpoint *endpoint, int fd)
 	return fdtable_get(fd) == fd_word(FD_ENDPOINT, endpoint);
 }
 
+/* What is set is asked without the lock, and moves where processes share it. */
+static inline struct as_set *as_set(const struct endpoint *endpoint)
+{
+	return GLANCE(endpoint->set);
+}
+
 /* Pins the endpoint of `fd` for the rest of the block; unwound on cancellation too. */
 #define ENTER(endpoint, fd)                                                  \
 	struct endpoint *endpoint __attribute__((cleanup(endpoint_leave))) = \

@@ -118,7 +118,7 @@ void epollset_watch_stalls(struct endpoint *endpoint)
 /* No memory: what is peeled off would never wake this set. */
 static int add_unknown(struct endpoint *endpoint, int epfd, int fd, const struct epoll_event *event)
 {
-	if (endpoint->associations.peeled > 0) {
+	if (GLANCE(endpoint->associations.peeled) > 0) {
 		errno = ENOMEM;
 		return -1;
 	}
@@ -156,7 +156,7 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 	}
 	if (registration_add_hub(registration) < 0) {
 		/* what is peeled off already would never wake this set */
-		if (endpoint->associations.peeled > 0) {
+		if (GLANCE(endpoint->associations.peeled) > 0) {
 			int error = errno;
 
 			registration_remove(registration, ORIGINAL);
@@ -332,7 +332,7 @@ static uint32_t all_events(const struct found *found, uint32_t events)
 	if (found->on_stalls)
 		others &= ~(uint32_t)OUTPUT;
 	/* others must wait for the rest of a half-read message */
-	if (found->entry == ORIGINAL && endpoint->bound && (events & INPUT) &&
+	if (found->entry == ORIGINAL && GLANCE(endpoint->bound) && (events & INPUT) &&
 	    !input(endpoint, found))
 		events &= ~(uint32_t)INPUT;
 	if (found->entry == HUB)
@@ -345,7 +345,7 @@ static uint32_t all_events(const struct found *found, uint32_t events)
 	if (found->entry != ORIGINAL && others && libc.poll(&poll, 1, 0) > 0)
 		events |= (uint32_t)(unsigned short)poll.revents &
 			  (others | (uint32_t)(EPOLLERR | EPOLLHUP));
-	if (found->entry != HUB && found->on_hub && is_readable(endpoint->hub))
+	if (found->entry != HUB && found->on_hub && is_readable(GLANCE(endpoint->hub)))
 		events |= input(endpoint, found);
 	if (found->entry != STALLS)
 		events |= output(endpoint, found);
@@ -435,7 +435,7 @@ static struct endpoint *half_read_in(const struct epollset *set)
 	if (!lock_take(&sets_lock))
 		return NULL;
 	for (struct registration *r = set->first; r && !ret; r = r->next_of_set)
-		if (r->endpoint->bound)
+		if (GLANCE(r->endpoint->bound))
 			ret = endpoint_pin(r->endpoint);
 	lock_release(&sets_lock);
 	return ret;

@@ -9,7 +9,7 @@
 
 static void end(struct endpoint *endpoint)
 {
-	endpoint->peeler = 0;
+	PUBLISH(endpoint->peeler, 0);
 	__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_RELEASE);
 	libc.syscall(SYS_futex, (long)&endpoint->peeling, FUTEX_WAKE_PRIVATE, INT32_MAX, 0, 0, 0);
 }
@@ -42,7 +42,7 @@ static bool others_exclude(struct commons *commons)
 
 static bool begin_among_processes(struct endpoint *endpoint)
 {
-	struct commons *commons = endpoint->commons;
+	struct commons *commons = GLANCE(endpoint->commons);
 
 	if (!commons)
 		return true;
@@ -59,10 +59,12 @@ static bool begin_among_processes(struct endpoint *endpoint)
 
 static void end_among_processes(struct endpoint *endpoint)
 {
-	if (!endpoint->commons)
+	struct commons *commons = GLANCE(endpoint->commons);
+
+	if (!commons)
 		return;
-	__atomic_store_n(&endpoint->commons->peeling, false, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&endpoint->commons->peel);
+	PUBLISH(commons->peeling, false);
+	pthread_mutex_unlock(&commons->peel);
 }
 
 /* Until the peel is over that another process is at, or has died in. */
@@ -96,7 +98,7 @@ static void admit_among_processes(struct endpoint *endpoint)
 {
 	uint32_t seen;
 
-	if (!endpoint->commons || !endpoint->holder)
+	if (!GLANCE(endpoint->commons) || !endpoint->holder)
 		return;
 	seen = __atomic_load_n(&endpoint->holder->exclusives, __ATOMIC_RELAXED);
 	while (seen > 0 &&
@@ -113,9 +115,9 @@ bool peel_begin(struct endpoint *endpoint, int fd)
 
 	if (!lock_take(&endpoint->lock))
 		return false;
-	ret = (endpoint->peeling & 1) == 0 && endpoint->exclusives == 0;
+	ret = (peel_sequence(endpoint) & 1) == 0 && endpoint->exclusives == 0;
 	if (ret) {
-		endpoint->peeler = lock_self();
+		PUBLISH(endpoint->peeler, lock_self());
 		__atomic_add_fetch(&endpoint->peeling, 1, __ATOMIC_SEQ_CST);
 	}
 	lock_release(&endpoint->lock);
@@ -142,7 +144,7 @@ static uint32_t settle(struct endpoint *endpoint)
 	uint32_t seen;
 
 	/* a signal handler that interrupted the peel itself cannot wait for it */
-	while (((seen = peel_sequence(endpoint)) & 1) && endpoint->peeler != lock_self())
+	while (((seen = peel_sequence(endpoint)) & 1) && GLANCE(endpoint->peeler) != lock_self())
 		wait_for_peel(endpoint, seen);
 	return seen;
 }
@@ -154,8 +156,10 @@ void peel_let_end(struct endpoint *endpoint)
 
 bool peel_settled(struct endpoint *endpoint, uint32_t sequence)
 {
-	if (endpoint->commons && endpoint->peeler != lock_self()) {
-		wait_for_processes(endpoint->commons);
+	struct commons *commons = GLANCE(endpoint->commons);
+
+	if (commons && GLANCE(endpoint->peeler) != lock_self()) {
+		wait_for_processes(commons);
 		news_hear(endpoint, endpoint->number);
 	}
 	return settle(endpoint) != sequence;
@@ -178,7 +182,7 @@ void peel_exclude(struct endpoint *endpoint)
 		}
 		commons = endpoint->commons;
 		seen = peel_sequence(endpoint);
-		mine = (seen & 1) == 0 || endpoint->peeler == lock_self();
+		mine = (seen & 1) == 0 || GLANCE(endpoint->peeler) == lock_self();
 		if (mine)
 			__atomic_add_fetch(&endpoint->exclusives, 1, __ATOMIC_RELAXED);
 		lock_release(&endpoint->lock);

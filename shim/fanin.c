@@ -58,8 +58,8 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 	if (attempt->n < 0)
 		return;
 	ancillary_read(&inner, (size_t)attempt->n, &attempt->got);
-	ancillary_deliver(&inner, outer, endpoint->set->hides_rcvinfo,
-			  endpoint->set->hides_arrival);
+	ancillary_deliver(&inner, outer, as_set(endpoint)->hides_rcvinfo,
+			  as_set(endpoint)->hides_arrival);
 }
 
 static void account(struct endpoint *endpoint, struct association *association,
@@ -405,7 +405,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 ssize_t fanin_receive(struct endpoint *endpoint, int fd, struct msghdr *msg, int flags)
 {
 	enum purpose purpose = flags & MSG_PEEK ? SHOW : TAKE;
-	bool sleeps = !(flags & MSG_DONTWAIT) && !endpoint->set->nonblock;
+	bool sleeps = !(flags & MSG_DONTWAIT) && !as_set(endpoint)->nonblock;
 	bool asleep = false; /* one that sleeps already sleeps on when the last association ends */
 	uint64_t deadline = 0;
 
@@ -442,8 +442,8 @@ void fanin_tidy(struct endpoint *endpoint, int fd)
 	int kept = errno;
 
 	news_hear(endpoint, fd);
-	if (endpoint->associations.peeled > 0 && !endpoint->bound &&
-	    now_ns() - endpoint->looked_ns >= often_enough)
+	if (GLANCE(endpoint->associations.peeled) > 0 && !GLANCE(endpoint->bound) &&
+	    now_ns() - GLANCE(endpoint->looked_ns) >= often_enough)
 		(void)fanin_readable(endpoint, fd);
 	errno = kept;
 }

@@ -92,9 +92,9 @@ static void let_go(struct endpoint *endpoint, void *context)
 /* What we have switched on for us alone: not to be seen by a program that nothing hides it from. */
 static void switch_ours(const struct endpoint *endpoint, int on)
 {
-	if (endpoint->set->hides_rcvinfo)
+	if (as_set(endpoint)->hides_rcvinfo)
 		libc.setsockopt(endpoint->number, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on));
-	if (endpoint->set->hides_arrival)
+	if (as_set(endpoint)->hides_arrival)
 		libc.setsockopt(endpoint->number, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
 }
 
@@ -256,8 +256,8 @@ static void put_endpoint(struct endpoint *endpoint, void *context)
 		.bound = bound_of(endpoint),
 		.half_read = endpoint->half_read,
 		.state_size = (uint32_t)state_size,
-		.rcvtimeo_ns = endpoint->set->rcvtimeo_ns,
-		.noted = endpoint->set->noted,
+		.rcvtimeo_ns = as_set(endpoint)->rcvtimeo_ns,
+		.noted = as_set(endpoint)->noted,
 		.commons = descriptor(endpoint->commons_fd),
 		.mail_in = descriptor(endpoint->mail_in),
 		.mail_out = descriptor(endpoint->mail_out),

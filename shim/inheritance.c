@@ -78,7 +78,7 @@ void inheritance_note(struct endpoint *endpoint, int level, int name)
 		peel_hold(endpoint, why);
 	for (int i = 0; i < LOST; i++)
 		if (lost[i].level == level && lost[i].name == name)
-			__atomic_or_fetch(&endpoint->set->noted, UINT64_C(1) << i,
+			__atomic_or_fetch(&as_set(endpoint)->noted, UINT64_C(1) << i,
 					  __ATOMIC_RELAXED);
 	/* IP_TOS sets a priority by itself, which SO_PRIORITY before it would undo */
 	if (level == IPPROTO_IP && name == 1)
@@ -87,7 +87,7 @@ void inheritance_note(struct endpoint *endpoint, int level, int name)
 
 void inheritance_note_all(struct endpoint *endpoint)
 {
-	endpoint->set->noted = UINT64_MAX;
+	as_set(endpoint)->noted = UINT64_MAX;
 }
 
 static void copy(int original, int peeled, int level, int name)
@@ -121,7 +121,7 @@ static void copy_filter(struct endpoint *endpoint, int original, int peeled)
 
 void inheritance_apply(struct endpoint *endpoint, int original, int peeled)
 {
-	uint64_t noted = __atomic_load_n(&endpoint->set->noted, __ATOMIC_RELAXED);
+	uint64_t noted = __atomic_load_n(&as_set(endpoint)->noted, __ATOMIC_RELAXED);
 
 	for (int i = 0; i < LOST && noted; i++)
 		if (!(noted & (UINT64_C(1) << i)))

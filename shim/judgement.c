@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "exclusion.h"
 #include "hidden.h"
 #include "siblings.h"
 
@@ -78,7 +79,7 @@ static const char *obstacle(struct endpoint *endpoint, int fd,
 		return "another thread is setting an association up or sending to all";
 	if (__atomic_load_n(&endpoint->blocked_in_original, __ATOMIC_ACQUIRE))
 		return "another thread is blocked in a receive that could not be woken";
-	if (endpoint->peeling & 1)
+	if (peel_sequence(endpoint) & 1)
 		return "another peel is under way";
 	if (association->retry_ns > now)
 		return "the kernel refused, next try later";

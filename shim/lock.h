@@ -18,6 +18,13 @@
 
 #include "libc.h"
 
+/*
+ * What a lock guards but some read without it, as a first look: those reads, and all writes, are
+ * made so. What was written before is seen with it.
+ */
+#define GLANCE(field) __atomic_load_n(&(field), __ATOMIC_ACQUIRE)
+#define PUBLISH(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELEASE)
+
 struct lock {
 	uint32_t owner; /* 0: free; else the thread's id, LOCK_WAITED when others sleep */
 };

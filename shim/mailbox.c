@@ -149,7 +149,7 @@ int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
 	ret = put_in(endpoint, &envelope, 1, kind == LETTER_PEELED ? 1 : 0);
 	/* its own letters are no news to it */
 	if (ret == 0 && has_read_all)
-		endpoint->read = endpoint->commons->posted;
+		PUBLISH(endpoint->read, endpoint->commons->posted);
 	unlock_mail(endpoint);
 	errno = kept;
 	return ret;
@@ -200,13 +200,13 @@ int mailbox_read(struct endpoint *endpoint, struct letter *ret, int *ret_fd, boo
 	*ret_fd = -1;
 	lock_mail(endpoint);
 	if (endpoint->read < endpoint->commons->dropped) {
-		endpoint->read = endpoint->commons->dropped;
+		PUBLISH(endpoint->read, endpoint->commons->dropped);
 		*ret_missed = true;
 	}
 	if (endpoint->read != endpoint->commons->posted)
 		n = look(endpoint, ret, ret_fd);
 	if (n > 0)
-		endpoint->read += sizeof(*ret);
+		PUBLISH(endpoint->read, endpoint->read + sizeof(*ret));
 	unlock_mail(endpoint);
 	errno = kept;
 	return n;
@@ -270,7 +270,7 @@ void mailbox_tidy(struct endpoint *endpoint)
 	/* what this process lacks it cannot put in again for others */
 	if (endpoint->read == until && !endpoint->has_lost_mail && is_worth_it(endpoint, until) &&
 	    put_living_in(endpoint) == 0) {
-		endpoint->read = endpoint->commons->posted;
+		PUBLISH(endpoint->read, endpoint->commons->posted);
 		take_out(endpoint, until);
 	}
 	unlock_mail(endpoint);

@@ -37,8 +37,9 @@ void mailbox_close(struct endpoint *endpoint);
 /* Has another process written since this one read last? No lock needed. */
 static inline bool mailbox_has_news(const struct endpoint *endpoint)
 {
-	return unlikely(endpoint->commons != NULL) &&
-	       __atomic_load_n(&endpoint->commons->posted, __ATOMIC_ACQUIRE) != endpoint->read;
+	const struct commons *commons = GLANCE(endpoint->commons);
+
+	return unlikely(commons != NULL) && GLANCE(commons->posted) != GLANCE(endpoint->read);
 }
 
 /* All below want the endpoint's lock held. */

@@ -33,7 +33,7 @@ static bool hear_peeled(struct endpoint *endpoint, const struct letter *letter, 
 	}
 	hidden_adopt(fd, &association->source.fd);
 	association->hides_changes = letter->hides_changes;
-	all->peeled++;
+	PUBLISH(all->peeled, all->peeled + 1);
 	statistics_association_arrives();
 	error = fanin_join(endpoint, &association->source);
 	if (error)

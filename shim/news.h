@@ -13,7 +13,7 @@ void news_read(struct endpoint *endpoint, int fd);
 /* The same, at the cost of a look at memory when there is nothing. */
 static inline void news_hear(struct endpoint *endpoint, int fd)
 {
-	if (unlikely(endpoint->hub_inherited) || mailbox_has_news(endpoint))
+	if (unlikely(GLANCE(endpoint->hub_inherited)) || mailbox_has_news(endpoint))
 		news_read(endpoint, fd);
 }
 

@@ -116,7 +116,7 @@ static void disguise(const struct endpoint *endpoint, const struct association *
 		     int name, void *value, socklen_t len)
 {
 	if (name == SCTP_RECVRCVINFO && len >= sizeof(int)) {
-		int wants = endpoint->set->wants_rcvinfo;
+		int wants = as_set(endpoint)->wants_rcvinfo;
 
 		memcpy(value, &wants, sizeof(wants));
 	} else if (name == SCTP_EVENT && association && association->hides_changes &&
@@ -206,7 +206,7 @@ static int get_of_socket(const struct endpoint *endpoint, int fd, int level, int
 	int ret = libc.getsockopt(fd, level, name, value, len), off = 0;
 
 	if (ret == 0 && level == SOL_SOCKET && name == SO_TIMESTAMPNS &&
-	    endpoint->set->hides_arrival)
+	    as_set(endpoint)->hides_arrival)
 		memcpy(value, &off, *len < sizeof(off) ? *len : sizeof(off));
 	return ret;
 }
@@ -282,8 +282,8 @@ static int set_rcvinfo(struct endpoint *endpoint, int fd, const void *value, soc
 	ret = libc.setsockopt(fd, SOL_SCTP, SCTP_RECVRCVINFO, &on, sizeof(on));
 	if (ret == 0) {
 		memcpy(&wants, value, sizeof(wants));
-		endpoint->set->wants_rcvinfo = wants > 0;
-		endpoint->set->hides_rcvinfo = wants <= 0;
+		as_set(endpoint)->wants_rcvinfo = wants > 0;
+		as_set(endpoint)->hides_rcvinfo = wants <= 0;
 	}
 	return ret;
 }
@@ -348,7 +348,7 @@ static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *val
 	if (ret == 0 && option && option->id_at < 0) {
 		set_on_all(endpoint, SOL_SCTP, name, value, len);
 		if (name == SCTP_FRAGMENT_INTERLEAVE)
-			endpoint->set->interleave = *(const int *)value > 0;
+			as_set(endpoint)->interleave = *(const int *)value > 0;
 	}
 	return ret;
 }
@@ -372,11 +372,12 @@ static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name,
 		struct timeval timeout;
 
 		memcpy(&timeout, value, sizeof(timeout));
-		endpoint->set->rcvtimeo_ns =
+		as_set(endpoint)->rcvtimeo_ns =
 			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
 	}
 	if (level == SOL_SOCKET && stamps_arrivals(name))
-		endpoint->set->hides_arrival = false; /* now they are as the program wants them */
+		as_set(endpoint)->hides_arrival =
+			false; /* now they are as the program wants them */
 	set_on_all(endpoint, level, name, value, len);
 	return ret;
 }
@@ -431,10 +432,10 @@ int options_listen(struct endpoint *endpoint, int fd, int backlog)
 {
 	int ret = libc.listen(fd, backlog);
 
-	if (ret < 0 && errno == EADDRINUSE && endpoint->associations.peeled > 0)
+	if (ret < 0 && errno == EADDRINUSE && GLANCE(endpoint->associations.peeled) > 0)
 		ret = listen_again(endpoint, fd, backlog);
 	/* with 0 an SCTP socket stops listening (net/sctp/socket.c:sctp_inet_listen) */
 	if (ret == 0)
-		endpoint->set->listening = backlog != 0;
+		as_set(endpoint)->listening = backlog != 0;
 	return ret;
 }

@@ -35,7 +35,7 @@ static void sent(int fd)
 	if (!endpoint)
 		return;
 	peel_hold(endpoint, "sent to another process (SCM_RIGHTS)");
-	if (endpoint->associations.peeled > 0)
+	if (GLANCE(endpoint->associations.peeled) > 0)
 		tell_error(-1, "SCM_RIGHTS: what was peeled off already stays with the sender", 0);
 }
 

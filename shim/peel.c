@@ -59,7 +59,7 @@ void peel_retire(struct endpoint *endpoint, struct association *association)
 	if (association->retired)
 		return;
 	association->retired = true;
-	endpoint->associations.peeled--;
+	PUBLISH(endpoint->associations.peeled, endpoint->associations.peeled - 1);
 	tell_state(endpoint, association, "down");
 	fanin_leave(endpoint, &association->source);
 	if (endpoint->reviewed == association)
@@ -226,7 +226,7 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
 	hidden_adopt(peeled->fd, &association->source.fd);
 	association->hides_changes = peeled->hides_changes;
 	association->ended = peeled->dead;
-	endpoint->associations.peeled++;
+	PUBLISH(endpoint->associations.peeled, endpoint->associations.peeled + 1);
 	if (endpoint->commons) {
 		commons_drop(endpoint, id);
 		unheard = mailbox_post(endpoint, LETTER_PEELED, association);
@@ -370,9 +370,9 @@ static void restore(struct endpoint *endpoint, int fd, int peeled, sctp_assoc_t 
 	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 0};
 	int off = 0;
 
-	if (endpoint->set->hides_rcvinfo)
+	if (as_set(endpoint)->hides_rcvinfo)
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_RECVRCVINFO, &off, sizeof(off));
-	if (endpoint->set->hides_arrival)
+	if (as_set(endpoint)->hides_arrival)
 		libc.setsockopt(peeled, SOL_SOCKET, SO_TIMESTAMPNS, &off, sizeof(off));
 	if (unsubscribe)
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
@@ -393,7 +393,7 @@ static int hand_over(struct endpoint *endpoint, int fd, struct association *asso
 		libc.fcntl(ret, F_SETFL, libc.fcntl(ret, F_GETFL) | O_NONBLOCK);
 	restore(endpoint, fd, ret, association->id, association->hides_changes);
 	association->retired = true;
-	endpoint->associations.peeled--;
+	PUBLISH(endpoint->associations.peeled, endpoint->associations.peeled - 1);
 	tell_state(endpoint, association, "moved");
 	if (endpoint->commons)
 		(void)mailbox_post(endpoint, LETTER_MOVED, association);

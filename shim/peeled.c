@@ -8,7 +8,7 @@
 
 static bool none(const struct endpoint *endpoint)
 {
-	return __atomic_load_n(&endpoint->associations.peeled, __ATOMIC_ACQUIRE) == 0;
+	return GLANCE(endpoint->associations.peeled) == 0;
 }
 
 static struct association *use_if_peeled(struct association *association)

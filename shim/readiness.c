@@ -94,7 +94,7 @@ static void add_entry(struct watch *watch, nfds_t i)
 	if (!endpoint)
 		return;
 	if ((watch->fds[i].events & READ) && fanin_hub(endpoint, fd) == 0)
-		add(watch, i, endpoint->hub, POLLIN, watch->fds[i].events & READ);
+		add(watch, i, GLANCE(endpoint->hub), POLLIN, watch->fds[i].events & READ);
 	if ((watch->fds[i].events & WRITE) &&
 	    unlikely(__atomic_load_n(&endpoint->stalled, __ATOMIC_RELAXED) > 0)) {
 		add(watch, i, endpoint->stalls, POLLIN, watch->fds[i].events & WRITE);
@@ -146,7 +146,7 @@ static int collect(const struct watch *watch, struct pollfd *fds)
 		if (fd >= 0 && (fds[i].revents & READ) && fdtable_get(fd) > FD_BUSY) {
 			ENTER(endpoint, fd);
 
-			if (endpoint && endpoint->bound && !fanin_readable(endpoint, fd))
+			if (endpoint && GLANCE(endpoint->bound) && !fanin_readable(endpoint, fd))
 				fds[i].revents &= (short)~READ;
 		}
 	}
@@ -167,7 +167,7 @@ static int nap(const struct pollfd *fds, nfds_t nfds, uint64_t deadline)
 			continue;
 		ENTER(endpoint, fd);
 
-		if (endpoint && endpoint->bound)
+		if (endpoint && GLANCE(endpoint->bound))
 			return binding_nap(endpoint, fd, deadline);
 	}
 	return 0;

@@ -28,7 +28,7 @@ static int number_of(const struct registration *registration, enum entry entry)
 		return registration->fd;
 	if (entry == STALLS)
 		return registration->endpoint->stalls;
-	return registration->hub >= 0 ? registration->hub : registration->endpoint->hub;
+	return registration->hub >= 0 ? registration->hub : GLANCE(registration->endpoint->hub);
 }
 
 static int put(const struct registration *registration, int op, int fd, uint32_t events,
@@ -73,7 +73,7 @@ int registration_add_hub(struct registration *registration)
 		return 0;
 	if (errno != EEXIST)
 		return -1;
-	copy = libc.fcntl(registration->endpoint->hub, F_DUPFD_CLOEXEC, 3);
+	copy = libc.fcntl(GLANCE(registration->endpoint->hub), F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
 		return -1;
 	hidden_adopt(copy, &registration->hub);

@@ -51,7 +51,7 @@ static void raise_pipe(int flags)
 static ssize_t send_on(const struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
 {
 	/* O_NONBLOCK is the program's on its own socket; ours stay blocking and follow it so */
-	flags |= MSG_NOSIGNAL | (endpoint->set->nonblock ? MSG_DONTWAIT : 0);
+	flags |= MSG_NOSIGNAL | (as_set(endpoint)->nonblock ? MSG_DONTWAIT : 0);
 	return flags & MSG_DONTWAIT ? libc.sendmsg(fd, msg, flags)
 				    : CANCELLABLE(libc.sendmsg(fd, msg, flags));
 }
@@ -248,7 +248,7 @@ int routing_shutdown(struct endpoint *endpoint, int fd, int how)
 
 	/* a socket that listens is not touched by it; one that does not is, whatever it answers
 	 * (K4) */
-	if (!endpoint->set->listening)
+	if (!as_set(endpoint)->listening)
 		FOR_EACH_PEELED (association, endpoint)
 			libc.shutdown(association->source.fd, how);
 	errno = kept;

@@ -11,7 +11,7 @@
 
 bool sleep_in_kernel(const struct endpoint *endpoint)
 {
-	return endpoint->associations.peeled == 0 && settings_never_peel();
+	return GLANCE(endpoint->associations.peeled) == 0 && settings_never_peel();
 }
 
 /*
@@ -44,7 +44,7 @@ bool sleep_has_no_end(struct endpoint *endpoint, int fd)
 	uint32_t count = 0;
 	socklen_t len = sizeof(count);
 
-	return !endpoint->set->listening &&
+	return !as_set(endpoint)->listening &&
 	       options_get(endpoint, fd, SOL_SCTP, SCTP_GET_ASSOC_NUMBER, &count, &len) == 0 &&
 	       count == 0;
 }
@@ -52,9 +52,11 @@ bool sleep_has_no_end(struct endpoint *endpoint, int fd)
 /* What to wait on: the source of a half-read message's rest, else all of them. */
 static int waits_on(struct endpoint *endpoint, int fd, int rest)
 {
+	int hub = GLANCE(endpoint->hub);
+
 	if (rest >= 0)
 		return rest;
-	return endpoint->hub >= 0 ? endpoint->hub : fd;
+	return hub >= 0 ? hub : fd;
 }
 
 /* Nothing wakes who waits for a rest whose association is aborted: it looks again now and then. */
@@ -77,7 +79,7 @@ static void leave_original(uint32_t **blocked)
 int sleep_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
 {
 	uint32_t *blocked __attribute__((cleanup(leave_original))) = NULL;
-	uint64_t timeout = endpoint->set->rcvtimeo_ns;
+	uint64_t timeout = as_set(endpoint)->rcvtimeo_ns;
 	int rest = binding_rest(endpoint, fd), ret;
 	struct timespec left;
 	struct pollfd wait;
@@ -104,7 +106,8 @@ int sleep_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
 
 int sleep_first(struct endpoint *endpoint)
 {
-	if (endpoint->hub < 0 || !endpoint->set->listening || endpoint->set->rcvtimeo_ns)
+	if (GLANCE(endpoint->hub) < 0 || !as_set(endpoint)->listening ||
+	    as_set(endpoint)->rcvtimeo_ns)
 		return 0;
 	events_tend_now();
 	if (queue_sleep(endpoint) != -EINTR || handlers_restart())

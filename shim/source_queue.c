@@ -149,7 +149,7 @@ static int make_hub(struct endpoint *endpoint, int fd)
 	/* that of a fork parent: what either of us takes out of it is missing in the other's */
 	if (endpoint->hub_inherited)
 		hidden_close(&endpoint->hub);
-	endpoint->hub_inherited = false;
+	PUBLISH(endpoint->hub_inherited, false);
 	hidden_adopt(hub, &endpoint->hub);
 	return 0;
 }
@@ -159,7 +159,7 @@ int fanin_hub(struct endpoint *endpoint, int fd)
 	int ret = 0, kept = errno;
 	bool renewed;
 
-	if (likely(endpoint->hub >= 0 && !endpoint->hub_inherited))
+	if (likely(GLANCE(endpoint->hub) >= 0 && !GLANCE(endpoint->hub_inherited)))
 		return 0;
 	if (settings_never_peel())
 		return -ENOTSUP;
@@ -252,7 +252,7 @@ static void saw(struct endpoint *endpoint, const struct epoll_event *events, int
 {
 	endpoint->generation++;
 	endpoint->served = 0;
-	endpoint->looked_ns = now;
+	PUBLISH(endpoint->looked_ns, now);
 	endpoint->look_ns = LOOK_NS + (n > 0 ? (uint64_t)n * LOOK_NS_A_SOURCE : 0);
 	for (int i = 0; i < n; i++)
 		if (events[i].data.ptr)

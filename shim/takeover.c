@@ -107,7 +107,7 @@ static bool fill(struct endpoint *endpoint, const struct handed_association *han
 	if (fd < 0 || !is_sctp(fd))
 		return handed->peeled.inode == 0;
 	hidden_inherit(fd, &association->source.fd);
-	endpoint->associations.peeled++;
+	PUBLISH(endpoint->associations.peeled, endpoint->associations.peeled + 1);
 	statistics_association_arrives();
 	settings_note_peeled();
 	return true;

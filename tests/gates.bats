@@ -116,6 +116,9 @@ allowed() {
 		events/outlet.o pthread_sigmask: SIGPIPE and SIGXFSZ of a sink are not the program's
 		events/outlet.o sigtimedwait: likewise
 		events/events.o pthread_setcancelstate: a cancelled thread leaves no event half written
+		cancellation.o pthread_setcancelstate: nor a lock taken, nor a message lost
+		cancellation.o pthread_testcancel: where the call that we stand for would act upon it
+		endpoint.o pthread_testcancel: likewise
 		peel.o pthread_sigmask: no handler looks for what is on its way between two descriptors
 		siblings.o pthread_atfork: forks are followed
 		siblings.o kill: asks whether a process lives, sends nothing

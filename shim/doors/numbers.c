@@ -17,7 +17,7 @@ static void note(int fd)
 
 	if (!endpoint)
 		return;
-	if (endpoint->associations.peeled > 0 &&
+	if (GLANCE(endpoint->associations.peeled) > 0 &&
 	    !__atomic_load_n(&endpoint->held, __ATOMIC_RELAXED))
 		tell_error(-1, "syscall: what was peeled off already is not seen by it", 0);
 	peel_hold(endpoint, "used by system calls by number (syscall)");

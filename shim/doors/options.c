@@ -92,7 +92,7 @@ static int our_ioctl(int fd, unsigned long request, void *arg)
 		return next_size(endpoint, fd, request, arg);
 	ret = libc.ioctl(fd, request, arg);
 	if (ret == 0 && endpoint && request == FIONBIO)
-		endpoint->set->nonblock = *(const int *)arg != 0;
+		as_set(endpoint)->nonblock = *(const int *)arg != 0;
 	if (ret == 0 && endpoint && request == FIOASYNC)
 		peel_hold(endpoint, "signal-driven input and output (O_ASYNC)");
 	return ret;
@@ -139,7 +139,7 @@ static int our_fcntl(int fd, int command, void *arg)
 	case F_SETFL:
 		if (!endpoint)
 			break;
-		endpoint->set->nonblock = ((intptr_t)arg & O_NONBLOCK) != 0;
+		as_set(endpoint)->nonblock = ((intptr_t)arg & O_NONBLOCK) != 0;
 		if ((intptr_t)arg & O_ASYNC)
 			peel_hold(endpoint, "signal-driven input and output (O_ASYNC)");
 		break;

@@ -628,7 +628,7 @@ static void n03_closed_at_once(void)
 
 	for (int how = PEER_CLOSES; how <= OWN_ABORT; how++)
 		for (size_t manner = 0; manner < COUNT(manners); manner++) {
-			int server = open_scene_with_companion(2, false), before;
+			int server = open_scene_with_companion(2, false), before = 0;
 
 			for (int p = 1; p >= 0; p--) {
 				order_messages(&peers[p], 0, 1, 50);

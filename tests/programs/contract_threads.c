@@ -722,7 +722,8 @@ static void t05_anywhere(void)
 		pause_ms(300);
 	} while (total() > before);
 	tell("%s", broken ? "something broke" : "all whole");
-	memset(counts, 0, sizeof(counts));
+	for (int p = 0; p < PEERS; p++)
+		__atomic_store_n(&counts[p], 0, __ATOMIC_RELAXED);
 	everybody_sends(0, PEERS, 10);
 	await_total(PEERS * 10);
 	end_threads(threads, 1);
