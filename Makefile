@@ -10,6 +10,8 @@
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
+# make tsan         those with threads, under ThreadSanitizer, on two processors
+# make smp          those with threads and processes, on two processors
 # make install      PREFIX, LIBDIR and DESTDIR as usual; make uninstall
 # make deb          a Debian package, in build/deb/
 
@@ -186,6 +188,20 @@ sanitize:
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined programs
 	@BUILD=build-asan SHIM_VARIANT=asan tests/run $(FILES)
 
+# Where threads meet, and processes.
+MEETINGS := $(addprefix tests/,contract_threads.bats contract_stalls.bats contract_waiting.bats torture.bats)
+tsan: FILES ?= $(MEETINGS)
+tsan:
+	@tests/setup sanitize
+	@$(MAKE) --no-print-directory BUILD=build-tsan SANITIZE=thread programs
+	@BUILD=build-tsan SHIM_VARIANT=tsan tests/run $(FILES)
+
+smp: FILES ?= $(MEETINGS) tests/contract_siblings.bats tests/contract_processes.bats tests/prefork.bats
+smp:
+	@tests/setup sanitize
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) SHIM_VARIANT=smp tests/run $(FILES)
+
 # Each part can be had alone; the builds come first because the others only annoy while they fail.
 check: check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 
@@ -243,9 +259,9 @@ deb:
 	@ls $(BUILD)/deb/*.deb
 
 clean:
-	rm -rf build build-asan build-clang $(BUILD)
+	rm -rf build build-asan build-tsan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs programs6 test torture real mutants demo bench bench-quick sanitize check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 test torture real mutants demo bench bench-quick sanitize tsan smp check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -72,7 +72,9 @@ struct endpoint {
 	const char *held; /* why nothing may be peeled any more; static text */
 	uint32_t peeling; /* counts up at the begin and the end of each peel: odd inside. A futex */
 	uint32_t peeler;  /* thread that peels */
-	uint32_t exclusives;	      /* calls inside that a peel must not meet (KERNEL.md 8) */
+	struct commons
+		*peels_in;   /* where it keeps off the peels of other processes; NULL: nowhere */
+	uint32_t exclusives; /* calls inside that a peel must not meet (KERNEL.md 8) */
 	struct association *reviewed; /* where the search for quietly ended ones stands */
 
 	bool leaves; /* an exec is under way that it goes along with: handover.c */

@@ -44,22 +44,27 @@ static bool begin_among_processes(struct endpoint *endpoint)
 {
 	struct commons *commons = GLANCE(endpoint->commons);
 
+	endpoint->peels_in = NULL;
 	if (!commons)
 		return true;
 	/* short, as a peel is */
 	if (!commons_lock(&commons->peel))
 		return false;
 	__atomic_store_n(&commons->peeling, true, __ATOMIC_SEQ_CST);
-	if (!others_exclude(commons))
+	if (!others_exclude(commons)) {
+		endpoint->peels_in = commons;
 		return true;
+	}
 	__atomic_store_n(&commons->peeling, false, __ATOMIC_RELEASE);
 	pthread_mutex_unlock(&commons->peel);
 	return false;
 }
 
+/* A fork of another thread may have made the commons since: then others have never been kept off.
+ */
 static void end_among_processes(struct endpoint *endpoint)
 {
-	struct commons *commons = GLANCE(endpoint->commons);
+	struct commons *commons = endpoint->peels_in;
 
 	if (!commons)
 		return;
@@ -144,7 +149,7 @@ static uint32_t settle(struct endpoint *endpoint)
 	uint32_t seen;
 
 	/* a signal handler that interrupted the peel itself cannot wait for it */
-	while (((seen = peel_sequence(endpoint)) & 1) && GLANCE(endpoint->peeler) != lock_self())
+	while (seen = peel_sequence(endpoint), peel_is_anothers(endpoint))
 		wait_for_peel(endpoint, seen);
 	return seen;
 }

@@ -27,7 +27,13 @@ static inline uint32_t peel_sequence(const struct endpoint *endpoint)
 {
 	return __atomic_load_n(&endpoint->peeling, __ATOMIC_ACQUIRE);
 }
-/* For who has marked a number busy and will close it: lets the peel end that may be using it. */
+/* Is another thread at a peel? */
+static inline bool peel_is_anothers(const struct endpoint *endpoint)
+{
+	return (peel_sequence(endpoint) & 1) && GLANCE(endpoint->peeler) != lock_self();
+}
+/* For who has marked a number busy and will close it, or is about to fork: lets the peel of another
+ * thread end. */
 void peel_let_end(struct endpoint *endpoint);
 /* Waits for the end of a peel that another thread is at. True: there was one since `sequence`. */
 bool peel_settled(struct endpoint *endpoint, uint32_t sequence);

@@ -11,6 +11,7 @@
 
 #include "epollset.h"
 #include "events/events.h"
+#include "exclusion.h"
 #include "line.h"
 #include "mailbox.h"
 #include "peel.h"
@@ -238,9 +239,14 @@ static void share_pinned(struct endpoint *endpoint)
 		share(pinned);
 }
 
+/* A peel that another thread is at would leave its descriptor with a child that does not know it.
+ */
 static void lock_one(struct endpoint *endpoint)
 {
-	(void)lock_take(&endpoint->lock);
+	while (lock_take(&endpoint->lock) && peel_is_anothers(endpoint)) {
+		lock_release(&endpoint->lock);
+		peel_let_end(endpoint);
+	}
 	endpoint->forked = true;
 	endpoint->strangers_ns = 0;
 	if (!endpoint->commons)

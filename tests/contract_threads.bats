@@ -21,13 +21,18 @@ load contract
 	contract 4 threads t02-close
 }
 
-# contract: T02 N03
-@test "a number is closed while what came on it is peeled off" {
-	requires plain
+# peels_slowly PEELS TEST: where the kernel is long about its answers.
+peels_slowly() {
 	# shellcheck disable=SC2034  # for helper.bash
 	local PRELOAD=$SHIM:$BATS_TEST_TMPDIR/slow_peel.so
 	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/slow_peel.so" "$TESTS/preloads/slow_peel.c"
-	contract 2 threads t02-peel
+	contract "$1" threads "$2"
+}
+
+# contract: T02 N03
+@test "a number is closed while what came on it is peeled off" {
+	requires plain
+	peels_slowly 2 t02-peel
 }
 
 # contract: T02
@@ -71,4 +76,10 @@ load contract
 # contract: T06
 @test "fork while four threads are inside" {
 	contract 3 threads t06-fork
+}
+
+# contract: T06
+@test "fork while another thread peels off: the child has nothing of it that nobody knows" {
+	requires plain
+	peels_slowly 1 t06-peel
 }

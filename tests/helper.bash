@@ -40,6 +40,8 @@ SHIM=$BUILD/libsctpeel.so
 # shellcheck disable=SC2034  # for the tests
 PROGRAMS=$BUILD/programs
 PRELOAD=${SANITIZER_PRELOAD:+$SANITIZER_PRELOAD:}$SHIM
+# ThreadSanitizer overlooks atomics below its own poll and epoll_wait (BlockingCall): we stand above.
+[[ $PRELOAD != *libtsan* ]] || PRELOAD=$SHIM:$SANITIZER_PRELOAD
 [[ :$PATH: = *:$BUILD:* ]] || export PATH=$BUILD:$PATH:/usr/sbin:/sbin
 declare -gA spawned=() # bats reads this file in a function
 nap=

@@ -773,12 +773,38 @@ static void t06_fork(void)
 	close_scene(server);
 }
 
+/* What is on its way between two descriptors is not left with a child that knows nothing of it. */
+static void t06_peel(void)
+{
+	int before = open_numbers(), status = 0;
+	pthread_t thread;
+	pid_t child;
+
+	server = open_server();
+	connect_peer(new_peer(), server);
+	if (pthread_create(&thread, NULL, receive_once, NULL))
+		die("thread");
+	pause_ms(50);
+	everybody_sends(0, 1, 1);
+	pause_ms(150);
+	child = fork();
+	if (child == 0) {
+		close(server);
+		_exit(open_numbers() - before);
+	}
+	waitpid(child, &status, 0);
+	tell("%d descriptors more", WEXITSTATUS(status));
+	pthread_join(thread, NULL);
+	tell_counts();
+	close_scene(server);
+}
+
 static const struct test tests[] = {
 	{"r06-threads", r06_threads}, {"t01-serve", t01_serve},	    {"t01-send", t01_send},
 	{"t02-close", t02_close},     {"t02-peel", t02_peel},	    {"t02-churn", t02_churn},
 	{"t03-receive", t03_receive}, {"t03-send", t03_send},	    {"t04-handlers", t04_handlers},
 	{"t05-cancel", t05_cancel},   {"t05-pending", t05_pending}, {"t05-anywhere", t05_anywhere},
-	{"t06-fork", t06_fork},
+	{"t06-fork", t06_fork},	      {"t06-peel", t06_peel},
 };
 
 int main(int argc, char **argv)
