@@ -17,11 +17,13 @@ void fail(struct ledger *ledger, const char *format, ...)
 {
 	va_list args;
 
-	if (atomic_exchange(&ledger->failed, true))
+	if (atomic_exchange(&ledger->failing, true))
 		return;
 	va_start(args, format);
 	vsnprintf(ledger->fault, sizeof(ledger->fault), format, args);
 	va_end(args);
+	/* only now may it be read */
+	atomic_store(&ledger->failed, true);
 }
 
 static void record(struct worker *worker, struct record what, uint64_t after, enum record_kind kind)

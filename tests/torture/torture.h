@@ -154,7 +154,7 @@ struct ledger {
 	_Atomic uint64_t ticket;
 	atomic_uint count, ready, stopping;
 	atomic_uint unechoed[PEERS][LIVES];
-	atomic_bool failed;
+	atomic_bool failing, failed;
 	char fault[300]; /* the first one */
 	struct record records[RECORDS];
 };
