@@ -162,7 +162,7 @@ wait_until() {
 		limit=$2
 		shift 2
 	fi
-	deadline=$((SECONDS + limit * ${PATIENCE:-1}))
+	deadline=$((SECONDS + limit * ${PATIENCE:-3}))
 	until "$@"; do
 		if ((SECONDS > deadline)); then
 			echo "gave up after $limit s: $*"
