@@ -676,6 +676,9 @@ static void s02_again(void)
 	close_peer(peer);
 	await_end(peer);
 	hear_all("ended", server);
+	/* last words have kept its port until now */
+	await_end(peer);
+	hear_all("over", server);
 	listener = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
 	if (bind(listener, (struct sockaddr *)&to, sizeof(to)) || listen(listener, 1))
 		die("the peer again");
