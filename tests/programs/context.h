@@ -98,7 +98,7 @@ static inline void context_before_bind(int fd, int type)
 /* Who does not sleep in the call has to wait: with poll, if the other ways do not fit the test. */
 static inline bool context_waits(void)
 {
-	static const char *const ways[] = {"poll", "ppoll",   "select",    "pselect", "level",
+	static const char *const ways[] = {"poll", "ppoll",   "select",	   "pselect", "level",
 					   "edge", "oneshot", "exclusive", "nonblock"};
 	const char *words = getenv("CONTRACT_CONTEXT");
 
