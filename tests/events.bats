@@ -428,6 +428,24 @@ broken=($'\377' $'a\200b' $'\300\257' $'\355\240\200' $'\364\220\200\200' $'\342
 	[[ $stderr = *'Is a directory'* ]]
 }
 
+@test "a file with a second name, or of another user, is not written to" {
+	echo precious >target
+	ln target trace
+	run --separate-stderr "$DRIVER" emit:3
+	assert_success
+	[[ $stderr = *'a second name (a hard link)'* ]]
+	assert_equal "$(<target)" precious
+	[ "$EUID" -eq 0 ] || return 0
+	rm trace
+	echo waiting >trace
+	chown 65534 trace
+	chmod 666 trace
+	run --separate-stderr "$DRIVER" emit:3
+	assert_success
+	[[ $stderr = *"another user's"* ]]
+	assert_equal "$(<trace)" waiting
+}
+
 @test "a FIFO is no trap, with a reader or without" {
 	mkfifo trace
 	run --separate-stderr timeout 10 "$DRIVER" emit:3

@@ -135,6 +135,20 @@ static void emit_start(void)
 	emit(&record);
 }
 
+static const char *remedy(int error)
+{
+	switch (error) {
+	case ELOOP:
+		return "links are not followed: name the file itself";
+	case EMLINK:
+		return "the file has a second name (a hard link): name one that has none";
+	case EPERM:
+		return "the file is another user's, or may not be changed: name one of your own";
+	default:
+		return "events are lost until it can be written; associations are peeled";
+	}
+}
+
 /* A receiver that has not come yet is no mistake; a file that cannot be written is one. */
 static void complain(int error)
 {
@@ -144,9 +158,7 @@ static void complain(int error)
 		return;
 	errno = error;
 	diagnose(waits ? DEBUG_INFO : DEBUG_WARN, "SCTPEEL_TRACE: %s: %m\n  %s", settings->trace,
-		 error == ELOOP ? "links are not followed: name the file itself"
-		 : waits	? "events are counted until it takes them"
-			 : "events are lost until it can be written; associations are peeled");
+		 waits ? "events are counted until it takes them" : remedy(error));
 	if (!waits && settings->on_error == ON_ERROR_ABORT)
 		_exit(EX_CONFIG);
 }

@@ -68,6 +68,21 @@ static void noted(const struct stat *info, uint64_t now)
 	atomic_store(&inspected, now);
 }
 
+/*
+ * In a folder where others may write too, somebody may have put another file of the user's under
+ * our name (link(2)), or one of his own, to read what we write. 0, or the -errno that says so.
+ */
+static int suspicion(int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return -errno;
+	if (!S_ISREG(info.st_mode))
+		return 0;
+	return info.st_nlink > 1 ? -EMLINK : info.st_uid != geteuid() ? -EPERM : 0;
+}
+
 static int reopen(uint64_t now)
 {
 	struct stat info;
@@ -81,6 +96,11 @@ static int reopen(uint64_t now)
 		  0600);
 	if (fd < 0)
 		return -errno;
+	result = suspicion(fd);
+	if (result < 0) {
+		libc.close(fd);
+		return result;
+	}
 	result = descriptor_set(fd);
 	if (result == 0 && descriptor_check(&info))
 		noted(&info, now);
