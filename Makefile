@@ -33,7 +33,8 @@ CPPFLAGS += -D_GNU_SOURCE -Ishim
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(CFLAGS) $(WARN) -fstack-protector-strong -MMD -MP
 SHIM_CFLAGS := -fPIC -fvisibility=hidden -fexceptions -ftls-model=initial-exec
-SHIM_LDFLAGS := -shared -Wl,-soname,libsctpeel.so -Wl,-z,relro,-z,now,-z,nodelete \
+HARDENED := -Wl,-z,relro,-z,now
+SHIM_LDFLAGS := -shared -Wl,-soname,libsctpeel.so $(HARDENED) -Wl,-z,nodelete \
 	-Wl,--version-script=$(BUILD)/libsctpeel.map
 ifdef SANITIZE
 # The runtime stands first in LD_PRELOAD, so the library must not bring a second one.
@@ -86,7 +87,7 @@ $(BUILD)/libsctpeel.map: shim/exports.map.in shim/calls.def
 	$(call quiet,GEN)$(CC) -E -P -undef -x c -Ishim $< -o $@
 
 $(BUILD)/sctpeel: $(call obj,$(TOOL_SRC)) $(BUILD)/libpure.a
-	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(HARDENED) -o $@ $^ $(TOOL_LIBS)
 
 $(BUILD)/libpure.a: $(call obj,$(PURE))
 	$(call quiet,AR)rm -f $@ && $(AR) rcs $@ $^

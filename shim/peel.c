@@ -101,12 +101,19 @@ void peel_review(struct endpoint *endpoint, int fd, uint64_t now)
 	}
 }
 
+/* EINVAL is the kernel's word for an association that is over (sctp_id2assoc). */
+static bool says_nothing(int error)
+{
+	return error == ENOMEM || error == ENOBUFS || error == EPERM || error == EACCES;
+}
+
 bool peel_alive(int fd, sctp_assoc_t id)
 {
 	struct sctp_status status = {.sstat_assoc_id = id};
 	socklen_t len = sizeof(status);
 	int kept = errno;
-	bool ret = libc.getsockopt(fd, SOL_SCTP, SCTP_STATUS, &status, &len) == 0;
+	bool ret = libc.getsockopt(fd, SOL_SCTP, SCTP_STATUS, &status, &len) == 0 ||
+		   says_nothing(errno);
 
 	errno = kept;
 	return ret;
@@ -176,8 +183,12 @@ bool peel_subscribe(int fd, sctp_assoc_t id)
 {
 	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE};
 	socklen_t len = sizeof(event);
+	int ret = -1;
 
-	if (libc.getsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, &len) == 0 && event.se_on)
+	/* not to know would be to hide from the program what it wants to hear */
+	for (int tries = 0; ret < 0 && tries < 3; tries++)
+		ret = libc.getsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, &len);
+	if (ret == 0 && event.se_on)
 		return false;
 	event = (struct sctp_event){.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
 	return libc.setsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event)) == 0;

@@ -101,16 +101,29 @@ static uint32_t input(const struct endpoint *endpoint)
 	return EPOLLIN | (endpoint->commons ? EPOLLEXCLUSIVE : 0);
 }
 
-static int hub_watch(int hub, int fd, uint32_t events, struct source *source)
+/* What is not in the hub wakes nobody: a shortage that goes by at once must not leave it out. */
+static int hub_add(int hub, int fd, uint32_t events, struct source *source)
 {
 	struct epoll_event event = {.events = events, .data.ptr = source};
+
+	for (int tries = 0; tries < 3; tries++) {
+		if (libc.epoll_ctl(hub, EPOLL_CTL_ADD, fd, &event) == 0)
+			return 0;
+		if (errno != ENOMEM && errno != ENOSPC)
+			break;
+	}
+	return -errno;
+}
+
+static int hub_watch(int hub, int fd, uint32_t events, struct source *source)
+{
 	int fault = fault_at("epoll");
 
 	if (fault) {
 		errno = fault;
 		return -fault;
 	}
-	return libc.epoll_ctl(hub, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	return hub_add(hub, fd, events, source);
 }
 
 /* Its readers take nothing out of it: each letter tells once (EPOLLET). NULL stands for it. */
@@ -123,13 +136,17 @@ static int watch_mail(const struct endpoint *endpoint, int hub)
 
 static int fill(struct endpoint *endpoint, int hub, int fd)
 {
-	int ret = hub_watch(hub, fd, input(endpoint), &endpoint->original);
+	int ret = hub_watch(hub, fd, input(endpoint), &endpoint->original), each;
 
 	if (ret == 0)
 		ret = watch_mail(endpoint, hub);
-	for (struct association *a = endpoint->associations.first; a && ret == 0; a = a->next)
-		if (association_peeled(a))
-			ret = hub_watch(hub, a->source.fd, input(endpoint), &a->source);
+	/* one that cannot be watched is no reason to leave out those after it */
+	for (struct association *a = endpoint->associations.first; a; a = a->next) {
+		each = association_peeled(a)
+			       ? hub_watch(hub, a->source.fd, input(endpoint), &a->source)
+			       : 0;
+		ret = ret ? ret : each;
+	}
 	return ret;
 }
 
@@ -210,9 +227,8 @@ int fanin_room(struct endpoint *endpoint, int fd)
 
 int fanin_join(struct endpoint *endpoint, struct source *source)
 {
-	struct epoll_event event = {.events = input(endpoint), .data.ptr = source};
 	int kept = errno;
-	int ret = libc.epoll_ctl(endpoint->hub, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+	int ret = hub_add(endpoint->hub, source->fd, input(endpoint), source);
 
 	/* what moved with the peel is readable at once, and came before what comes now */
 	queue_keep(endpoint, source);
