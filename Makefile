@@ -5,6 +5,7 @@
 # make test         everything that proves it works
 # make conformance  the contract's rows in all contexts; writes tests/CONFORMANCE.md
 # make mutants      whether the tests notice when the code they test is taken out
+# make faults       the library's calls of libc fail, each with each of its errors, each time
 # make torture      any peers against any servers under any policy: MINUTES=10 SEED=1
 # make real         Debian's programs under the shim again, with 10,000 messages each
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
@@ -154,6 +155,11 @@ mutants:
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/mutants
 
+faults:
+	@tests/setup test
+	@$(MAKE) --no-print-directory programs
+	@EVERY=1 BUILD=$(BUILD) TEST_TIMEOUT=7200 GUEST_TIMEOUT=7200 tests/run tests/faults.bats
+
 # Each hour of the clock has its seeds, unless SEED says where to begin.
 torture: MINUTES ?= 10
 torture: SEED ?= $(shell date +%Y%m%d%H)000
@@ -263,6 +269,6 @@ clean:
 	rm -rf build build-asan build-tsan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs programs6 test torture real mutants demo bench bench-quick sanitize tsan smp check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 test faults torture real mutants demo bench bench-quick sanitize tsan smp check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -177,6 +177,23 @@ allowed() {
 	refute_output --partial .rel.text
 }
 
+# contract: G01
+@test "library and command: bound when loaded, read-only relocations, guarded stack, checked copies" {
+	requires plain
+	local file
+	for file in "$SHIM" "$BUILD/sctpeel"; do
+		run readelf -dlW "$file"
+		assert_output --regexp 'FLAGS[)] +BIND_NOW'
+		assert_output --partial GNU_RELRO
+		assert_output --regexp 'GNU_STACK.* RW '
+		refute_output --partial ' RWE '
+		run grep -oE '__stack_chk_fail|__(vf|f|vsn|sn)printf_chk' <(imported "$file")
+		assert_line __stack_chk_fail
+		assert_line --regexp _chk$
+	done
+	assert_equal "$(readelf -dW "$BUILD/sctpeel" | grep -c 'FLAGS_1.*PIE')" 1
+}
+
 # A library that is preloaded has its share of the static room for sure; it should leave most to
 # those that are loaded later (glibc keeps 512 bytes for them).
 # contract: G01
@@ -223,4 +240,13 @@ os.write(w, b'out'); print(os.read(r, 9).decode())"
 	# not even after the library has failed at something
 	run_shim SCTPEEL_TRACE=/nowhere/trace "$PROGRAMS/contract_guests" plain
 	assert_line 'errno at main: 0'
+}
+
+@test "the tests that SECURITY.md names exist" {
+	local file name total=0
+	while IFS=: read -r file name; do
+		total=$((total + 1))
+		grep -qF "@test \"${name# }\"" "$TESTS/$file" || fail "$file has no test '${name# }'"
+	done < <(sed -n 's/^- `\(.*\)`$/\1/p' "$TESTS/SECURITY.md")
+	[ "$total" -gt 20 ]
 }

@@ -198,9 +198,21 @@ verdict() {
 	refute_output --partial $'\e'
 	run ! grep -qE '<script|<i>|'$'\e' page
 	grep -qF '&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;' page
+	run ! env LC_ALL=C grep -qP '[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]' csv
+	grep -qF '<script>' csv
 	jq -e . chrome >/dev/null
 	run -0 sctpeel simulate -p all trace
 	refute_output --partial $'\e'
+}
+
+@test "no cell of the CSV is a formula" {
+	local start
+	for start in = + - @; do
+		line 1 msg ",\"network.peer.address\":\"${start}cmd|x\",\"network.peer.port\":9,\"bytes\":5" >trace
+		run -0 sctpeel report --csv csv trace
+		grep -qF ",'${start}cmd|x" csv
+		run ! grep -qE '(^|,)[=+@-][a-z]' csv
+	done
 }
 
 @test "trace events that Perfetto takes" {

@@ -2,27 +2,39 @@
 /* report, for programs: CSV and JSON. */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "report.h"
 
-/* RFC 4180: in quotes where need be, quotes doubled. */
+/*
+ * RFC 4180: in quotes where need be, quotes doubled. Others wrote the text: what would move a cursor
+ * becomes '?', and what a spreadsheet would take for a formula has an apostrophe before it.
+ */
 static void csv_text(FILE *to, const char *text)
 {
+	bool quoted;
+
 	if (text == NULL)
 		return;
-	if (strpbrk(text, ",\"\r\n") == NULL) {
-		fputs(text, to);
-		return;
-	}
-	fputc('"', to);
+	quoted = strpbrk(text, ",\"\r\n") != NULL;
+	if (quoted)
+		fputc('"', to);
+	if (*text && strchr("=+-@", *text))
+		fputc('\'', to);
 	for (; *text; text++) {
-		if (*text == '"')
+		unsigned char c = (unsigned char)*text;
+
+		/* U+0080 to U+009F are controls, too: in UTF-8 C2 80 to C2 9F */
+		if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+			c = (unsigned char)*++text & 0x1f;
+		if (c == '"')
 			fputc('"', to);
-		fputc(*text, to);
+		fputc(c < ' ' || c == 0x7f ? '?' : c, to);
 	}
-	fputc('"', to);
+	if (quoted)
+		fputc('"', to);
 }
 
 static void csv_number(FILE *to, int64_t value)

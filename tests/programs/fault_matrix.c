@@ -28,7 +28,7 @@
 #include "../preloads/failing.h"
 
 #define LIMIT 65536
-#define SECONDS 25
+#define SECONDS 15
 
 /* level and option, as failing.def puts them together */
 #define PEELOFF (132 * 1000 + 102)

@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 	int server, copy;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	alarm(20);
+	alarm(10);
 	receipt = new_receipt();
 	if (argc > 1) {
 		go_on(argv);
