@@ -9,8 +9,8 @@
 #include "report.h"
 
 /*
- * RFC 4180: in quotes where need be, quotes doubled. Others wrote the text: what would move a cursor
- * becomes '?', and what a spreadsheet would take for a formula has an apostrophe before it.
+ * RFC 4180: in quotes where need be, quotes doubled. Others wrote the text: what would move a
+ * cursor becomes '?', and what a spreadsheet would take for a formula has an apostrophe before it.
  */
 static void csv_text(FILE *to, const char *text)
 {

@@ -42,8 +42,8 @@ static int find_library(struct dl_phdr_info *info, size_t size, void *unused)
 	library = info->dlpi_addr;
 	for (int i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_LOAD)
-			library_end = library + info->dlpi_phdr[i].p_vaddr +
-				      info->dlpi_phdr[i].p_memsz;
+			library_end =
+				library + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz;
 	return 1;
 }
 
@@ -92,9 +92,9 @@ static int due(const char *call, const void *caller, uint64_t detail)
 
 #define DUE(name, detail) due(name, __builtin_return_address(0), (uint64_t)(detail))
 
-#define NEXT(name)                                            \
-	static __typeof__(&name) next;                        \
-	if (!next)                                            \
+#define NEXT(name)                     \
+	static __typeof__(&name) next; \
+	if (!next)                     \
 	*(void **)&next = dlsym(RTLD_NEXT, #name)
 
 #define FAIL(type, name, params, args, detail, failed, errors) \

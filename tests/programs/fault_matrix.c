@@ -80,7 +80,7 @@ static void slurp(const char *name, char *ret)
 static int run(bool with_library)
 {
 	char preloads[8192], policy[] = "SCTPEEL_POLICY=all", trace[4200], stats[4200], live[4200],
-		failing[4200];
+			     failing[4200];
 	char *environment[] = {preloads, policy, trace, stats, live, failing, NULL};
 	char *argv[] = {(char *)(uintptr_t)program, NULL};
 	posix_spawn_file_actions_t actions;
@@ -153,7 +153,8 @@ static bool is_listed(const char *list, const char *how, const char *function, c
 	return false;
 }
 
-/* The options of SCTP and SOL_SOCKET fail with EINVAL and ENOPROTOOPT only where that is the answer. */
+/* The options of SCTP and SOL_SOCKET fail with EINVAL and ENOPROTOOPT only where that is the
+ * answer. */
 static const char *errors_of(const char *call, uint64_t detail)
 {
 	if (strcmp(call, "getsockopt") == 0 && detail != PEELOFF && detail != PEELOFF_FLAGS)
@@ -217,8 +218,8 @@ static void all_cases(const struct failing_table *counted, unsigned i, const cha
 {
 	char errors[200], *rest = errors, *name;
 
-	snprintf(errors, sizeof(errors), "%s", errors_of(counted->sites[i].call,
-							 counted->sites[i].detail));
+	snprintf(errors, sizeof(errors), "%s",
+		 errors_of(counted->sites[i].call, counted->sites[i].detail));
 	while ((name = strsep(&rest, " ")))
 		for (uint32_t time = 1; time <= counted->sites[i].times; time++) {
 			if ((unsigned)rand_r(&seed) % one_of == 0)

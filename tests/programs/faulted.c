@@ -118,9 +118,9 @@ static void one_leaves_another_comes(int server)
 			die("no end");
 	while (!(receipt->header.msg_flags & MSG_NOTIFICATION));
 	tell("%s", ((union sctp_notification *)(void *)receipt->data)->sn_assoc_change.sac_state ==
-			   SCTP_SHUTDOWN_COMP
-		   ? "it has left"
-		   : "another notification");
+				   SCTP_SHUTDOWN_COMP
+			   ? "it has left"
+			   : "another notification");
 	await_end(&peers[0]);
 	subscribe(server, SUB_DATA);
 	connect_peer(new_peer(), server);
