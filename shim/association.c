@@ -71,10 +71,9 @@ static uint32_t address_head(const struct associations *all, const struct peer_a
 static bool resize(struct associations *all, uint32_t size)
 {
 	struct associations old = *all;
-	void *heads = mmap(NULL, heads_size(size), PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *heads = pool_map(heads_size(size));
 
-	if (heads == MAP_FAILED)
+	if (!heads)
 		return false;
 	all->by_id = heads;
 	all->by_address = (struct address_entry **)(void *)(all->by_id + size);

@@ -55,13 +55,9 @@ static struct endpoint *slot_take(void)
 		return NULL;
 	for (int i = 0; !ret && i < ENDPOINTS / SLOTS_A_MAPPING; i++) {
 		if (!mappings[i]) {
-			void *mapped =
-				mmap(NULL, SLOTS_A_MAPPING * sizeof(struct endpoint),
-				     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-			if (mapped == MAP_FAILED)
+			mappings[i] = pool_map(SLOTS_A_MAPPING * sizeof(struct endpoint));
+			if (!mappings[i])
 				break;
-			mappings[i] = mapped;
 		}
 		for (int j = 0; !ret && j < SLOTS_A_MAPPING; j++) {
 			uint32_t none = 0;

@@ -14,14 +14,25 @@ void pool_init(struct pool *pool, size_t object_size)
 	*pool = (struct pool){.size = (object_size + 15) & ~(size_t)15};
 }
 
+void *pool_map(size_t size)
+{
+	for (int tries = 0; tries < 3; tries++) {
+		void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				    -1, 0);
+
+		if (mapped != MAP_FAILED)
+			return mapped;
+	}
+	errno = ENOMEM;
+	return NULL;
+}
+
 static int grow(struct pool *pool)
 {
 	int fault = fault_at("memory");
-	char *chunk = fault ? MAP_FAILED
-			    : mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				   -1, 0);
+	char *chunk = fault ? NULL : pool_map(CHUNK);
 
-	if (chunk == MAP_FAILED) {
+	if (!chunk) {
 		errno = ENOMEM;
 		return -1;
 	}

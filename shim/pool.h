@@ -22,6 +22,12 @@ void pool_init(struct pool *pool, size_t object_size);
 /* NULL when memory is exhausted (errno ENOMEM). */
 void *pool_take(struct pool *pool);
 void pool_give(struct pool *pool, void *object);
+/*
+ * Zeroed memory of its own, to be given back by munmap; NULL (errno ENOMEM) when it is exhausted.
+ * A shortage that goes by at once goes unnoticed: what is read into it may exist nowhere else.
+ * Async-signal-safe.
+ */
+void *pool_map(size_t size);
 /* Unmaps everything. */
 void pool_end(struct pool *pool);
 

@@ -123,6 +123,9 @@ static struct association *add(struct endpoint *endpoint, const struct handed_as
 	if (handed->id > 0 && !association_find(all, handed->id))
 		ret = association_add(all, handed->id, handed->first_seen_ns);
 	if (!ret) {
+		if (handed->id > 0 && !association_find(all, handed->id))
+			tell_error(handed->id,
+				   "exec: no memory for what was peeled off, which ends", ENOMEM);
 		drop(&handed->peeled);
 		return NULL;
 	}
