@@ -396,7 +396,10 @@ static void leave_all_behind(const char *why)
 static const char *hand_over(struct handover *handover, char *const envp[], char **room,
 			     size_t entries)
 {
-	handover->memfd = write_down();
+	/* what is not handed over is lost, so a shortage that goes by at once must not count */
+	handover->memfd = -1;
+	for (int tries = 0; tries < 3 && handover->memfd < 0; tries++)
+		handover->memfd = write_down();
 	if (handover->memfd < 0)
 		return "no memory or no descriptor to hand them over by";
 	if (!compose(handover, envp, room, entries))

@@ -8,7 +8,7 @@ load helper
 	requires plain addr2line
 	mkdir "$BATS_TEST_TMPDIR/run"
 	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/failing.so" "$TESTS/preloads/failing.c"
-	run -0 "$PROGRAMS/fault_matrix" -e "${EVERY:-60}" -s "${SEED:-1}" "$SHIM" \
+	run -0 "$PROGRAMS/fault_matrix" -e "${EVERY:-100}" -s "${SEED:-1}" "$SHIM" \
 		"$BATS_TEST_TMPDIR/failing.so" "$TESTS/faults.carried" "$BATS_TEST_TMPDIR/run" \
 		"$PROGRAMS/faulted"
 	echo "# ${lines[-1]}" >&3
