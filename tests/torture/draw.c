@@ -106,6 +106,28 @@ static void draw_server(int *set, uint64_t *state)
 	draw_sizes(set, state);
 }
 
+/* Those that share the socket by fork(). What a kill takes with it must not be waited for. */
+static void draw_workers(int *set, uint64_t *state)
+{
+	set[SET_workers] = ONE_OF(state, 2, 4, 8);
+	set[SET_kills] = ONE_OF(state, 0, 3, 10, 30);
+	set[SET_threads] = 1;
+	set[SET_wait] = ONE_OF(state, WAIT_NONE, WAIT_POLL, WAIT_SELECT, WAIT_LEVEL, WAIT_LEVEL,
+			       WAIT_EDGE, WAIT_EXCLUSIVE);
+	set[SET_nonblock] = set[SET_wait] != WAIT_NONE;
+	set[SET_burst] = set[SET_wait] == WAIT_NONE ? 1 : ONE_OF(state, 0, 1, 3);
+	if (set[SET_wait] == WAIT_EDGE)
+		set[SET_burst] = 0;
+	set[SET_interleave] = set[SET_maxseg] = set[SET_pdpoint] = 0;
+	set[SET_buffer] = 65536;
+	set[SET_rcvbuf] = ONE_OF(state, 0, 60000);
+	/* a late answer by address would set up a new association */
+	if (set[SET_echo] == ECHO_ADDRESS)
+		set[SET_echo] = ECHO_NONE;
+	if (set[SET_kills])
+		set[SET_events] = 0;
+}
+
 /* ---- the policy ---- */
 
 static void draw_rule(struct plan *plan, uint64_t *state, unsigned peer)
@@ -178,8 +200,10 @@ static void add(struct plan *plan, unsigned peer, enum verb verb, const unsigned
 {
 	struct step *step = &plan->steps[plan->count];
 
-	if (plan->count == STEPS)
+	if (plan->count == STEPS || (plan->set[SET_kills] && verb == AWAIT))
 		return;
+	if (plan->set[SET_kills] && verb == ORDER && args && args[0] != ORDER_SLEEP)
+		verb = SHUT;
 	*step = (struct step){.peer = peer, .verb = verb};
 	for (unsigned i = 0; args && i < COUNT(step->args); i++)
 		step->args[i] = args[i];
@@ -275,6 +299,8 @@ void plan_draw(struct plan *plan, uint64_t seed)
 	memset(plan, 0, sizeof(*plan));
 	plan->seed = seed;
 	draw_server(plan->set, &state);
+	if (seed % 6 == 5)
+		draw_workers(plan->set, &state);
 	draw_policy(plan, &state);
 	peers = 1 + draw(&state, PEERS);
 	steps = 5 + draw(&state, 12);

@@ -191,7 +191,8 @@ static bool send_message(struct peers *peers, struct peer *peer, struct message 
 	message_make(message);
 	if (sctp_sendmsg(peer->fd, message, message->size, NULL, 0, htonl(message->ppid),
 			 message->unordered ? SCTP_UNORDERED : 0, message->stream, 0, 0) < 0) {
-		if (errno == EAGAIN || life->restarted) /* of its end it will hear */
+		/* of its end it will hear */
+		if (errno == EAGAIN || life->restarted || peers->plan->set[SET_kills])
 			return false;
 		FAULT(peers, "peer %u life %u cannot send message %u: %m", peer->number,
 		      peer->lives - 1, life->sent);
@@ -253,7 +254,7 @@ static void hear_echo(struct peers *peers, struct peer *peer, const struct messa
 		      peer->lives - 1, message->number);
 	sent->heard = true;
 	life->echoes++;
-	if (sent->unordered || peers->plan->set[SET_threads] > 1)
+	if (sent->unordered || peers->plan->set[SET_threads] > 1 || peers->plan->set[SET_workers])
 		return;
 	if ((int)message->number < life->last[stream])
 		FAULT(peers, "peer %u life %u hears message %u after %d", peer->number,
@@ -267,7 +268,9 @@ static void hear_end(struct peers *peers, struct peer *peer, int error)
 	bool ordered = peer->leaving && life_of(peer)->ending != ALIVE;
 
 	if (!peer->leaving || (error && life_of(peer)->ending != ABRUPT)) {
-		if (!life_of(peer)->restarted)
+		if (!life_of(peer)->restarted && peers->plan->set[SET_kills])
+			peers->severed++;
+		else if (!life_of(peer)->restarted)
 			FAULT(peers, "peer %u life %u: its association has ended: %s", peer->number,
 			      peer->lives - 1, error ? strerror(error) : "shut down");
 		end_life(peer, ABRUPT);

@@ -29,15 +29,23 @@ void fail(struct ledger *ledger, const char *format, ...)
 static void record(struct worker *worker, struct record what, uint64_t after, enum record_kind kind)
 {
 	struct ledger *ledger = worker->server->ledger;
-	uint32_t n = atomic_fetch_add(&ledger->count, 1);
+	uint8_t claim = (uint8_t)(CLAIMED + worker->number), empty = EMPTY;
+	uint32_t n = atomic_load(&ledger->count);
 
+	while (n < RECORDS &&
+	       !atomic_compare_exchange_strong(&ledger->records[n].kind, &empty, claim)) {
+		empty = EMPTY;
+		n++;
+	}
 	if (n >= RECORDS) {
 		fail(ledger, "the ledger is full");
 		return;
 	}
+	atomic_fetch_add(&ledger->count, 1);
 	what.before = worker->before;
 	what.after = after;
 	what.thread = (uint8_t)worker->number;
+	atomic_init(&what.kind, claim);
 	ledger->records[n] = what;
 	atomic_store(&ledger->records[n].kind, kind);
 }
@@ -281,8 +289,10 @@ static bool take_once(struct worker *worker)
 {
 	struct ledger *ledger = worker->server->ledger;
 	uint64_t after;
+	atomic_uint *in_hand = &ledger->in_hand[worker->number];
 	int n, error;
 
+	atomic_store(in_hand, worker->server->set[SET_call] == BY_RECVMMSG ? PIECES : 1);
 	worker->before = atomic_fetch_add(&ledger->ticket, 1);
 	n = receive(worker);
 	error = errno;
@@ -291,10 +301,11 @@ static bool take_once(struct worker *worker)
 		fail(ledger, "receive: %s", strerror(error));
 	for (int i = 0; i < n; i++)
 		digest(worker, &worker->pieces[i], after);
+	atomic_store(in_hand, 0);
 	return n > 0;
 }
 
-static void *work(void *argument)
+void *work(void *argument)
 {
 	struct worker *worker = argument;
 	int burst = worker->server->set[SET_burst];
@@ -307,7 +318,7 @@ static void *work(void *argument)
 	return NULL;
 }
 
-static bool prepare(struct worker *worker, struct server *server, unsigned number)
+bool prepare_worker(struct worker *worker, struct server *server, unsigned number)
 {
 	*worker = (struct worker){.server = server, .number = number};
 	worker->buffers = malloc((size_t)server->set[SET_buffer] * PIECES);
@@ -322,7 +333,7 @@ static void run(struct server *server)
 	unsigned count = (unsigned)server->set[SET_threads];
 
 	for (unsigned i = 0; i < count; i++)
-		if (!prepare(&workers[i], server, i))
+		if (!prepare_worker(&workers[i], server, i))
 			fail(server->ledger, "preparing: %m");
 	atomic_store(&server->ledger->ready, 1);
 	for (unsigned i = 1; i < count; i++)
@@ -425,7 +436,10 @@ int serve(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	server.stop = eventfd(0, EFD_CLOEXEC);
 	open_socket(&server);
-	run(&server);
+	if (server.set[SET_workers])
+		run_workers(&server);
+	else
+		run(&server);
 	close(server.fd);
 	return atomic_load(&server.ledger->failed) ? 1 : 0;
 }

@@ -24,6 +24,8 @@ struct session {
 	char trace[100];
 	double moved;		/* when anything has happened last */
 	unsigned long progress; /* what had happened by then */
+	double next_kill;
+	uint64_t dice;
 };
 
 /* What a process has open: epoll sets apart. */
@@ -91,11 +93,13 @@ static bool is_running(struct session *session)
 static bool start_server(struct session *session)
 {
 	double end = now() + session->options->patience;
+	unsigned workers = (unsigned)session->plan->set[SET_workers],
+		 wanted = workers ? workers : 1;
 
 	session->server = fork();
 	if (session->server == 0)
 		become_server(session);
-	while (!atomic_load(&session->ledger->ready)) {
+	while (atomic_load(&session->ledger->ready) < wanted) {
 		if (!is_running(session) || now() > end)
 			return wrong(session, "the server does not start (status %#x): %s",
 				     (unsigned)session->status, session->ledger->fault);
@@ -104,13 +108,13 @@ static bool start_server(struct session *session)
 	return true;
 }
 
-static struct open_numbers count_open(const struct session *session)
+static struct open_numbers count_open_of(pid_t pid)
 {
 	struct open_numbers ret = {0, 0};
 	char path[60], target[60];
 	DIR *folder;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", session->server);
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	folder = opendir(path);
 	for (struct dirent *entry; folder && (entry = readdir(folder));) {
 		ssize_t n = readlinkat(dirfd(folder), entry->d_name, target, sizeof(target) - 1);
@@ -128,20 +132,44 @@ static struct open_numbers count_open(const struct session *session)
 	return ret;
 }
 
-/* In kB, of what is its own. */
-static long memory(const struct session *session)
+/* Of all the server's processes. */
+static struct open_numbers count_open(const struct session *session)
+{
+	struct open_numbers ret = count_open_of(session->server);
+
+	for (int i = 0; i < session->plan->set[SET_workers]; i++) {
+		struct open_numbers more = count_open_of(atomic_load(&session->ledger->workers[i]));
+
+		ret.sets += more.sets;
+		ret.others += more.others;
+	}
+	return ret;
+}
+
+/* In kB, of what is a process's own. */
+static long memory_of(pid_t pid)
 {
 	char path[60], line[200];
 	long ret = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/status", session->server);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
 	file = fopen(path, "r");
 	while (file && fgets(line, sizeof(line), file))
 		if (strncmp(line, "RssAnon:", 8) == 0)
 			ret = strtol(line + 8, NULL, 10);
 	if (file)
 		fclose(file);
+	return ret;
+}
+
+/* Of all the server's processes. */
+static long memory(const struct session *session)
+{
+	long ret = memory_of(session->server);
+
+	for (int i = 0; i < session->plan->set[SET_workers]; i++)
+		ret += memory_of(atomic_load(&session->ledger->workers[i]));
 	return ret;
 }
 
@@ -185,19 +213,19 @@ static void tell_file(const char *folder, const char *name, const char *file)
 }
 
 /* Each of the server's threads says where it is. */
-static void tell_stacks(const struct session *session)
+static void tell_stacks(pid_t pid)
 {
 	char path[60];
 	DIR *folder;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", session->server);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	folder = opendir(path);
 	for (struct dirent *entry; folder && (entry = readdir(folder));) {
 		if (entry->d_name[0] == '.')
 			continue;
 		tell_file(path, entry->d_name, "wchan");
 		tell_file(path, entry->d_name, "syscall");
-		syscall(SYS_tgkill, session->server, atoi(entry->d_name), SIGUSR2);
+		syscall(SYS_tgkill, pid, atoi(entry->d_name), SIGUSR2);
 		usleep(100000);
 	}
 	if (folder)
@@ -211,7 +239,9 @@ static void tell_state(struct session *session)
 	if (!is_running(session))
 		return;
 	kernel_associations(stderr);
-	tell_stacks(session);
+	tell_stacks(session->server);
+	for (int i = 0; i < session->plan->set[SET_workers]; i++)
+		tell_stacks(atomic_load(&session->ledger->workers[i]));
 	fprintf(stderr, "the server has %u descriptors\n", count_open(session).others);
 }
 
@@ -236,6 +266,22 @@ static bool is_moving(struct session *session)
 
 /* ---- one session ---- */
 
+/* One of the workers, from time to time, wherever it is. */
+static void kill_worker(struct session *session)
+{
+	const int *set = session->plan->set;
+	pid_t pid;
+
+	if (!set[SET_kills] || now() < session->next_kill)
+		return;
+	session->dice = session->dice * 6364136223846793005ULL + 1442695040888963407ULL;
+	pid = atomic_exchange(
+		&session->ledger->workers[(session->dice >> 33) % (unsigned)set[SET_workers]], 0);
+	if (pid > 0)
+		kill(pid, SIGKILL);
+	session->next_kill = now() + (double)(session->dice >> 40 & 1023) / 512 / set[SET_kills];
+}
+
 static bool is_well(struct session *session)
 {
 	if (atomic_load(&session->ledger->failed))
@@ -254,11 +300,14 @@ static bool play_round(struct session *session, struct open_numbers before)
 	peers_begin(session->peers);
 	session->moved = now();
 	for (;;) {
-		peers_go_on(session->peers, 10);
+		peers_go_on(session->peers, session->plan->set[SET_kills] ? 1 : 10);
+		if (!peers_are_done(session->peers))
+			kill_worker(session);
 		oracle_follow(session->peers);
 		if (!is_well(session))
 			return false;
-		if (peers_are_done(session->peers) && oracle_is_complete(session->peers) &&
+		if (peers_are_done(session->peers) &&
+		    oracle_is_complete(session->peers, now() - session->moved > 1) &&
 		    kernel_associations(NULL) == 0) {
 			open = count_open(session);
 			if (open.others == before.others)
@@ -271,7 +320,7 @@ static bool play_round(struct session *session, struct open_numbers before)
 				       : wrong(session, "nothing moves");
 	}
 	/* one for a hub, another for its set */
-	if (open.sets > before.sets + 2)
+	if (open.sets > before.sets + 2 * (1 + (unsigned)session->plan->set[SET_workers]))
 		return wrong(session, "%u epoll sets instead of %u", open.sets, before.sets);
 	return true;
 }
@@ -289,7 +338,8 @@ static bool play_rounds(struct session *session)
 		/* what the first rounds needed is there for the next */
 		if (i == 1)
 			had = has;
-		if (i > 2 && has > had + 128 * (i - 1))
+		if (i > 2 && !session->plan->set[SET_kills] &&
+		    has > had + 128 * (i - 1) * (1 + session->plan->set[SET_workers]))
 			return wrong(session, "its memory has grown from %ld to %ld kB", had, has);
 	}
 	return true;
@@ -373,6 +423,9 @@ bool session_play(const struct plan *plan, const struct options *options, struct
 	tally->messages += session.peers->sent;
 	tally->associations += session.peers->associations;
 	tally->peels += count_peels(&session);
+	tally->killed += atomic_load(&session.ledger->killed);
+	tally->missing += oracle_missing(session.peers);
+	tally->severed += session.peers->severed;
 	peers_free(session.peers);
 	munmap(session.ledger, sizeof(struct ledger));
 	close(session.ledger_fd);

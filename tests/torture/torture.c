@@ -135,6 +135,9 @@ int main(int argc, char **argv)
 	printf("%u sessions, %lu associations, %lu messages, %lu peels in %.0f s: %s\n", sessions,
 	       tally.associations, tally.messages, tally.peels, now() - began,
 	       well ? "all well" : "FAILED");
+	if (tally.killed)
+		printf("%lu workers killed: with them went %lu messages and %lu associations\n",
+		       tally.killed, tally.missing, tally.severed);
 	free(plan);
 	return well ? 0 : 1;
 }

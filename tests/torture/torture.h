@@ -26,6 +26,7 @@ enum {
 	LIVES = 128, /* associations of one peer in a session */
 	STREAMS = 5,
 	THREADS = 4,
+	WORKERS = 8,
 	STEPS = 400,
 	BIGGEST = 30000, /* bytes of a message */
 	RECORDS = 1 << 17,
@@ -38,25 +39,27 @@ enum {
 /* ---- plan.c, draw.c: what is to be done ---- */
 
 /* SETTING(name, default, what the values are called, or NULL for plain numbers) */
-#define SETTINGS(SETTING)                                                                   \
-	SETTING(call, 0, "recvmsg recvmmsg recvfrom read readv sctp_recvmsg sctp_recvv")    \
-	SETTING(wait, 0, "none poll ppoll select pselect level edge oneshot exclusive")     \
-	SETTING(echo, 0, "none sndrcv sndinfo address")                                     \
-	SETTING(info, 1, "none sndrcv rcvinfo both all")                                    \
-	SETTING(threads, 1, NULL)                                                           \
-	SETTING(nonblock, 0, NULL) /* 1: the descriptor, 2: each receive */                 \
-	SETTING(burst, 1, NULL)	   /* receives after one wait; 0: until there is nothing */ \
-	SETTING(events, 0, NULL)                                                            \
-	SETTING(family, 4, NULL)                                                            \
-	SETTING(buffer, 65536, NULL)                                                        \
-	SETTING(interleave, 0, NULL)                                                        \
-	SETTING(rcvbuf, 0, NULL)                                                            \
-	SETTING(sndbuf, 0, NULL)                                                            \
-	SETTING(work, 0, NULL)	  /* microseconds for each message */                       \
-	SETTING(maxseg, 0, NULL)  /* of the peers: longer messages come in fragments */     \
-	SETTING(pdpoint, 0, NULL) /* bytes of a message after which it comes in parts */    \
-	SETTING(peerbuf, 0, NULL)                                                           \
-	SETTING(rounds, 1, NULL)
+#define SETTINGS(SETTING)                                                                    \
+	SETTING(call, 0, "recvmsg recvmmsg recvfrom read readv sctp_recvmsg sctp_recvv")     \
+	SETTING(wait, 0, "none poll ppoll select pselect level edge oneshot exclusive")      \
+	SETTING(echo, 0, "none sndrcv sndinfo address")                                      \
+	SETTING(info, 1, "none sndrcv rcvinfo both all")                                     \
+	SETTING(threads, 1, NULL)                                                            \
+	SETTING(nonblock, 0, NULL) /* 1: the descriptor, 2: each receive */                  \
+	SETTING(burst, 1, NULL)	   /* receives after one wait; 0: until there is nothing */  \
+	SETTING(events, 0, NULL)                                                             \
+	SETTING(family, 4, NULL)                                                             \
+	SETTING(buffer, 65536, NULL)                                                         \
+	SETTING(interleave, 0, NULL)                                                         \
+	SETTING(rcvbuf, 0, NULL)                                                             \
+	SETTING(sndbuf, 0, NULL)                                                             \
+	SETTING(work, 0, NULL)	  /* microseconds for each message */                        \
+	SETTING(maxseg, 0, NULL)  /* of the peers: longer messages come in fragments */      \
+	SETTING(pdpoint, 0, NULL) /* bytes of a message after which it comes in parts */     \
+	SETTING(peerbuf, 0, NULL)                                                            \
+	SETTING(rounds, 1, NULL)                                                             \
+	SETTING(workers, 0, NULL) /* processes forked after bind(); 0: none but the first */ \
+	SETTING(kills, 0, NULL)	  /* of workers, a second; the first process makes new ones */
 
 #define SETTING_NUMBER(name, standard, values) SET_##name,
 enum { SETTINGS(SETTING_NUMBER) SETTING_COUNT };
@@ -132,8 +135,11 @@ const char *message_fault(const struct message *message, size_t size);
 
 /* ---- what the server tells ---- */
 
-/* CUT: of a message only the beginning came. UNECHOED: there was no sending it back. */
-enum record_kind { EMPTY, MESSAGE, NOTIFICATION, CUT, UNECHOED };
+/*
+ * CUT: of a message only the beginning came. UNECHOED: there was no sending it back. CLAIMED + n:
+ * worker n is writing it; it becomes TORN when that worker was killed meanwhile.
+ */
+enum record_kind { EMPTY, MESSAGE, NOTIFICATION, CUT, UNECHOED, TORN, CLAIMED };
 
 /*
  * The call that returned it began after ticket `before` and ended before ticket `after` was drawn:
@@ -153,6 +159,11 @@ struct record {
 struct ledger {
 	_Atomic uint64_t ticket;
 	atomic_uint count, ready, stopping;
+	_Atomic pid_t workers[WORKERS]; /* 0: none, or killed and not replaced yet */
+	/* the messages that a worker may have taken from the kernel and not yet written down */
+	atomic_uint in_hand[WORKERS];
+	atomic_uint may_miss; /* the sum of those of the killed */
+	atomic_uint killed;
 	atomic_uint unechoed[PEERS][LIVES];
 	atomic_bool failing, failed;
 	char fault[300]; /* the first one */
@@ -210,6 +221,12 @@ void wait_again(struct worker *worker);
 void digest(struct worker *worker, const struct piece *piece, uint64_t after);
 /* For both sides: what is dropped comes again soon, for as long as it takes. */
 void be_patient(int fd);
+/* Forks the plan's workers, and new ones for those that are killed, until all have ended. */
+void run_workers(struct server *server);
+/* The work of one thread or process, until all is over. */
+void *work(void *worker);
+/* Makes a worker ready for work(); false with errno. */
+bool prepare_worker(struct worker *worker, struct server *server, unsigned number);
 /* The server's main: the ledger's descriptor, then settings. */
 int serve(int argc, char **argv);
 
@@ -252,6 +269,7 @@ struct peers {
 	struct ledger *ledger;
 	struct peer all[PEERS + 1];
 	unsigned long sent, associations;
+	unsigned severed;    /* associations that a killed worker took with it */
 	unsigned seen;	     /* records */
 	unsigned ups, downs; /* notifications of them */
 	char fault[300];
@@ -273,8 +291,10 @@ void peers_tell(const struct peers *peers, FILE *out);
 
 /* Reads what the server has told since: messages twice, messages that nobody sent. */
 void oracle_follow(struct peers *peers);
-/* Whether all that has to come has come. */
-bool oracle_is_complete(struct peers *peers);
+/* Whether all that has to come has come; if all is quiet, but for what killed workers had taken. */
+bool oracle_is_complete(struct peers *peers, bool quiet);
+/* The messages that did not come and that no end of an association excuses. */
+unsigned oracle_missing(const struct peers *peers);
 /* False if something is wrong: peers->fault. */
 bool oracle_judge(struct peers *peers);
 /* What is missing yet, for people. */
@@ -291,6 +311,7 @@ struct options {
 
 struct tally {
 	unsigned long messages, associations, peels;
+	unsigned long killed, missing, severed; /* workers; what they took with them */
 };
 
 /* Plays a plan once. False when something was wrong: `fault` says what, stderr the state. */
