@@ -19,10 +19,12 @@ torture() {
 @test "the judge sees what is lost, doubled, changed, left open, or stuck; and shrinks the script" {
 	local fault script=$BATS_TEST_TMPDIR/script
 	declare -A says=([lose]='60 of 61 came' [double]='came twice'
-		[change]='its checksum is wrong' [leak]='descriptors instead of' [hang]='nothing moves')
+		[change]='its checksum is wrong' [leak]='descriptors instead of'
+		[memory]='its memory has grown' [hang]='nothing moves')
 	requires netns plain
 	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/faulty.so" "$TESTS/preloads/faulty.c"
-	printf '%s\n' 'server info=sndrcv' 'policy none' '0 connect' '0 pause 7' '0 send 60 100 2 0 0' \
+	printf '%s\n' 'server info=sndrcv rounds=4' 'policy none' '0 connect' '0 pause 7' \
+		'0 send 60 100 2 0 0' \
 		'0 pause 7' '0 send 1 60 0 0 0' '1 connect' '1 send 1 60 0 0 0' >"$script"
 	for fault in "${!says[@]}"; do
 		run env FAULT="$fault" "$TESTS/torture/run" -p "$BATS_TEST_TMPDIR/faulty.so" -w 3 -s 0 \
