@@ -120,7 +120,9 @@ static void draw_workers(int *set, uint64_t *state)
 		set[SET_burst] = 0;
 	set[SET_interleave] = set[SET_maxseg] = set[SET_pdpoint] = 0;
 	set[SET_buffer] = 65536;
-	set[SET_rcvbuf] = ONE_OF(state, 0, 60000);
+	/* a full buffer makes the kernel give messages in parts, which different workers would take
+	 */
+	set[SET_rcvbuf] = 16000000;
 	/* a late answer by address would set up a new association */
 	if (set[SET_echo] == ECHO_ADDRESS)
 		set[SET_echo] = ECHO_NONE;
