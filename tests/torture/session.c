@@ -92,7 +92,8 @@ static bool is_running(struct session *session)
 
 static bool start_server(struct session *session)
 {
-	double end = now() + session->options->patience;
+	/* however short the patience: where much else runs, a first start takes its time */
+	double end = now() + (session->options->patience > 20 ? session->options->patience : 20);
 	unsigned workers = (unsigned)session->plan->set[SET_workers],
 		 wanted = workers ? workers : 1;
 
