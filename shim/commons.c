@@ -177,6 +177,17 @@ static struct counted *find(struct commons *commons, sctp_assoc_t id, sctp_assoc
 	return NULL;
 }
 
+/* One that was killed inside may have counted a place that it did not fill, or the reverse. */
+static void lock_counts(struct commons *commons)
+{
+	if (pthread_mutex_lock(&commons->counts) != EOWNERDEAD)
+		return;
+	commons->count = 0;
+	for (int i = 0; i < COUNTED; i++)
+		commons->count += commons->counted[i].id != 0;
+	pthread_mutex_consistent(&commons->counts);
+}
+
 /* With none free the place of another one: that one is counted anew, which only peels it later. */
 static struct counted *add(struct commons *commons, const struct association *association)
 {
@@ -202,7 +213,7 @@ struct counted *commons_take(struct endpoint *endpoint, struct association *asso
 	struct commons *commons = endpoint->commons;
 	struct counted *counted;
 
-	(void)commons_lock(&commons->counts);
+	lock_counts(commons);
 	counted = find(commons, association->id, association->id);
 	if (!counted)
 		counted = add(commons, association);
@@ -233,7 +244,7 @@ void commons_drop(struct endpoint *endpoint, sctp_assoc_t id)
 
 	if (!commons)
 		return;
-	(void)commons_lock(&commons->counts);
+	lock_counts(commons);
 	counted = find(commons, id, id);
 	if (counted) {
 		counted->id = 0;
