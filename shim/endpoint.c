@@ -159,6 +159,8 @@ static void read_back(struct endpoint *endpoint, int fd)
 		as_set(endpoint)->rcvtimeo_ns =
 			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
 	inheritance_note_all(endpoint);
+	if (get_int(fd, SOL_SCTP, SCTP_PARTIAL_DELIVERY_POINT, 0) > 0)
+		inheritance_note_parts(endpoint);
 }
 
 /* How long messages waited is worth a time stamp, unless the program has asked for stamps itself.

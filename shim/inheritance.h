@@ -12,6 +12,9 @@
 
 /* The program set this option on the original: remembered if a peel would lose it. */
 void inheritance_note(struct endpoint *endpoint, int level, int name);
+/* Its messages come in parts from now on (SCTP_PARTIAL_DELIVERY_POINT): held where peels endanger
+ * them. */
+void inheritance_note_parts(struct endpoint *endpoint);
 /* For a socket whose birth we did not see: all that may have been set. */
 void inheritance_note_all(struct endpoint *endpoint);
 /* From the original to a descriptor just peeled. */

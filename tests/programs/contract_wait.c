@@ -250,10 +250,17 @@ static void w01_timeouts(void)
 
 	for (size_t i = 0; i < COUNT(calls); i++)
 		for (size_t k = 0; k < COUNT(times); k++) {
-			double began = now();
-			int ready = calls[i].call(server, POLLIN, times[k]);
-			double took = now() - began;
+			double took = 1000;
+			int ready = 0;
 
+			/* the shortest of three: a busy machine makes a wait late, but not each */
+			for (int try = 0; try < 3; try++) {
+				double began = now(), it_took;
+
+				ready |= calls[i].call(server, POLLIN, times[k]);
+				it_took = now() - began;
+				took = it_took < took ? it_took : took;
+			}
 			tell("%s %d ms: %s %s%s", calls[i].name, times[k], poll_names(ready),
 			     how_long(took), took * 1000 >= times[k] ? "" : " too early");
 		}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -122,6 +123,7 @@ int main(int argc, char **argv)
 
 	if (argc > 3 && strcmp(argv[1], "serve") == 0)
 		return serve(argc - 2, argv + 2);
+	signal(SIGPIPE, SIG_IGN);
 	parse(argc, argv);
 	if (!plan || readlink("/proc/self/exe", program, sizeof(program) - 1) < 0)
 		return 71;
