@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "peel.h"
+#include "siblings.h"
 
 static void bind_to(struct endpoint *endpoint, struct source *source, bool by_peek)
 {
@@ -40,6 +41,12 @@ bool binding_elsewhere(const struct endpoint *endpoint, const struct source *sou
 	return endpoint->bound && endpoint->bound != source;
 }
 
+/* The rest goes to whoever reads next, and that may have been another process: who knows? */
+static bool may_be_taken(const struct endpoint *endpoint)
+{
+	return endpoint->commons && !siblings_alone(endpoint);
+}
+
 bool binding_awaits(struct endpoint *endpoint, struct source *source, int fd, uint32_t chosen)
 {
 	bool rest = !endpoint->bound_by_peek && !as_set(endpoint)->interleave;
@@ -48,7 +55,8 @@ bool binding_awaits(struct endpoint *endpoint, struct source *source, int fd, ui
 		return false;
 	/* nobody hears of an abort who has not asked for it: net/sctp/ulpqueue.c:sctp_ulpq_abort_pd
 	 */
-	if (rest && (endpoint->half_read == 0 || peel_alive(fd, endpoint->half_read)))
+	if (rest && (endpoint->half_read == 0 || peel_alive(fd, endpoint->half_read)) &&
+	    !may_be_taken(endpoint))
 		return true;
 	binding_leave(endpoint, source);
 	return false;

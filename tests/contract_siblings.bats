@@ -24,6 +24,11 @@ load contract
 	assert_equal "$(peels "$BATS_TEST_TMPDIR/trace")" 5
 }
 
+# contract: P02 R05
+@test "one reads the beginning of a message, another its rest: both hear the others then" {
+	contract 2 siblings p02-rest SCTPEEL_POLICY='peel if msgs >= 2'
+}
+
 # contract: P02
 @test "the end of an association is told once, and known to all" {
 	contract 3 siblings p02-ends

@@ -214,6 +214,30 @@ static void p02_rootless(void)
 	p02_first();
 }
 
+/* One reads the beginning of a message, another its end: then the first hears others again. */
+static void p02_rest(void)
+{
+	int server = open_scene(2);
+	struct sibling child = fork_sibling("child", server);
+	struct peer *third = new_peer();
+	char bytes[10];
+
+	for (int p = 0; p < 2; p++) {
+		peer_sends(&peers[p], 50);
+		receives("parent", server);
+	}
+	connect_peer(third, server);
+	peer_sends(third, 100);
+	await_input(server);
+	OUTCOME("parent", recv(server, bytes, sizeof(bytes), 0));
+	tell_sibling(&child, 'r', NULL);
+	peer_sends(&peers[0], 50);
+	await_input(server);
+	receives("parent", server);
+	tell_sibling(&child, 'q', NULL);
+	close_scene(server);
+}
+
 /* Each hears the ends of those that the other has received from. */
 static void p02_ends(void)
 {
@@ -360,9 +384,11 @@ static void p02_orphans(void)
 }
 
 static const struct test tests[] = {
-	{"p02-traffic", p02_traffic},	{"p02-first", p02_first},   {"p02-rootless", p02_rootless},
-	{"p02-ends", p02_ends},		{"p02-many", p02_many},	    {"p02-moved", p02_moved},
-	{"p02-settings", p02_settings}, {"p02-deaths", p02_deaths}, {"p02-orphans", p02_orphans},
+	{"p02-traffic", p02_traffic},	{"p02-first", p02_first},
+	{"p02-rootless", p02_rootless}, {"p02-rest", p02_rest},
+	{"p02-ends", p02_ends},		{"p02-many", p02_many},
+	{"p02-moved", p02_moved},	{"p02-settings", p02_settings},
+	{"p02-deaths", p02_deaths},	{"p02-orphans", p02_orphans},
 };
 
 int main(int argc, char **argv)
