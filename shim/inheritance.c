@@ -90,7 +90,8 @@ void inheritance_note(struct endpoint *endpoint, int level, int name)
  * On several processors a peel lets packets overtake each other: what waits for the old socket
  * (net/sctp/input.c:sctp_backlog_rcv) is behind what comes to the new one. What overtakes a message
  * that is delivered in part may stay in the kernel's reassembly queue, and is lost with the end of
- * the association: seen with 6.1.176, in one of three runs.
+ * the association. Seen with Debian's 6.1.0-56, in one of three runs (tests/torture/parts.script);
+ * the way it comes about is inferred: only with several processors, and only with this option.
  */
 void inheritance_note_parts(struct endpoint *endpoint)
 {
