@@ -194,11 +194,20 @@ bool peel_subscribe(int fd, sctp_assoc_t id)
 	return libc.setsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event)) == 0;
 }
 
+/*
+ * The receive buffer only grows: the peer was granted a window of the original's size, which the
+ * kernel does not take back. In a smaller one fragments fill all there is, and the first of each
+ * message is refused for ever (net/sctp/ulpevent.c:sctp_ulpevent_make_rcvmsg).
+ */
 static void set_buffers(int fd)
 {
 	const struct settings *settings = settings_get();
+	int now = 0;
+	socklen_t len = sizeof(now);
 
-	if (settings->rcvbuf)
+	/* the kernel doubles what is set (socket(7)) */
+	if (settings->rcvbuf && libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &now, &len) == 0 &&
+	    settings->rcvbuf > now / 2)
 		libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &settings->rcvbuf, sizeof(int));
 	if (settings->sndbuf)
 		libc.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &settings->sndbuf, sizeof(int));

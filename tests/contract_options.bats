@@ -60,6 +60,20 @@ IPv6, set before the peel: 2 hidden sockets compared
 IPv6, set after the peel: 2 hidden sockets compared'
 }
 
+# contract: O04
+@test "SCTPEEL_RCVBUF and SCTPEEL_SNDBUF, but no less room than the peers were promised" {
+	buffers() {
+		run_shim -0 SCTPEEL_POLICY=all SCTPEEL_RCVBUF="$1" SCTPEEL_SNDBUF="$1" \
+			"$PROGRAMS/contract_options" o04-buffers
+	}
+	buffers 90000
+	assert_output 'receive buffer 90000
+send buffer 90000'
+	buffers 20000
+	assert_output 'receive buffer 50000
+send buffer 20000'
+}
+
 # contract: O05
 @test "type, state, error and names of the socket" {
 	contract 2 options o05-socket

@@ -769,6 +769,27 @@ static void o04_hidden(void)
 	inherited(true, true);
 }
 
+/* Only under the shim, whose SCTPEEL_RCVBUF and SCTPEEL_SNDBUF are to be seen. */
+static void o04_buffers(void)
+{
+	int server = open_server(), value;
+	socklen_t length = sizeof(value);
+
+	subscribe(server, SUB_DATA);
+	set_int(server, SOL_SOCKET, SO_RCVBUF, 50000);
+	set_int(server, SOL_SOCKET, SO_SNDBUF, 50000);
+	connect_peer(new_peer(), server);
+	greet(server, 1);
+	for (int fd = 0; fd < 1024; fd++)
+		if (fd != server && one_to_many(fd)) {
+			plain_get(fd, SOL_SOCKET, SO_RCVBUF, &value, &length);
+			tell("receive buffer %d", value / 2);
+			plain_get(fd, SOL_SOCKET, SO_SNDBUF, &value, &length);
+			tell("send buffer %d", value / 2);
+		}
+	close_scene(server);
+}
+
 /* On the wire: the header bytes of what the server sends, as a raw socket sees them. */
 static void tell_headers(int wire, int server)
 {
@@ -938,6 +959,7 @@ static const struct test tests[] = {
 	{"o02-switches", o02_switches},
 	{"o03-lists", o03_lists},
 	{"o04-hidden", o04_hidden},
+	{"o04-buffers", o04_buffers},
 	{"o04-tos-on-the-wire", o04_tos_on_the_wire},
 	{"o04-features", o04_features},
 	{"o05-socket", o05_socket},
