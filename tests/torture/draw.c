@@ -158,7 +158,7 @@ static void draw_rule(struct plan *plan, uint64_t *state, unsigned peer)
 		break;
 	case 5:
 		snprintf(at, room, "%speel if share(100ms) > %u%% for %ums", comma,
-			 10 + draw(state, 50), draw(state, 50));
+			 10 + draw(state, 50), 1 + draw(state, 50));
 		break;
 	default:
 		snprintf(at, room, "%speel if peer.port %u and msgs >= %u", comma, PEER_PORT + peer,

@@ -139,7 +139,8 @@ static int by_sctp(struct worker *worker, int flags, bool v)
 		return -1;
 	piece->size = (size_t)n;
 	learn_flags(piece, flags);
-	if (!piece->notified && v && (type == SCTP_RECVV_RCVINFO || type == SCTP_RECVV_RN))
+	/* with INFO_ALL libsctp has no room for both, and reads what the kernel has cut off */
+	if (!piece->notified && type == SCTP_RECVV_RCVINFO && server->set[SET_info] != INFO_ALL)
 		learn_rcvinfo(piece, &rn.recvv_rcvinfo);
 	else if (!piece->notified && !v)
 		learn_sndrcv(piece, &sndrcv);
