@@ -71,9 +71,15 @@ static bool defer(struct endpoint *endpoint, struct association *association)
 
 void ending_look(struct endpoint *endpoint, struct association *association)
 {
+	bool visible;
+
 	if (association->retired || defer(endpoint, association))
 		return;
-	if (!has_visible(association) && association->ended) {
+	visible = has_visible(association);
+	/* its end may have come while it was looked at, and have been drained with what it hides */
+	if (!visible && !association->ended)
+		association->ended = !peel_alive(association->source.fd, association->id);
+	if (!visible && association->ended) {
 		if (endpoint->commons)
 			(void)mailbox_post(endpoint, LETTER_ENDED, association);
 		peel_retire(endpoint, association);

@@ -97,6 +97,15 @@ load contract
 }
 
 # contract: N03
+@test "an association that ends while its restart is looked at leaves none either" {
+	requires plain
+	# shellcheck disable=SC2034  # for helper.bash
+	local PRELOAD=$SHIM:$BATS_TEST_TMPDIR/slow_peel.so
+	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/slow_peel.so" "$TESTS/preloads/slow_peel.c"
+	contract 1 notify n03-ends-amid SLOW=status
+}
+
+# contract: N03
 @test "2,400 associations come and go: no descriptor, no memory stays" {
 	contract 1000 notify n03-loop
 }

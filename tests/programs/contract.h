@@ -1100,6 +1100,25 @@ static inline void await_end(const struct peer *peer)
 	await_associations(0, peer->port, 0);
 }
 
+/* ---- what is hidden ---- */
+
+/* Looks past libc, as a debugger would: what it finds is not meant for the program. */
+static inline int plain_get(int fd, int level, int name, void *value, socklen_t *length)
+{
+	return (int)syscall(SYS_getsockopt, fd, level, name, value, length);
+}
+
+static inline bool one_to_many(int fd)
+{
+	int protocol = 0, type = 0;
+	socklen_t length = sizeof(int);
+
+	if (plain_get(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) || protocol != IPPROTO_SCTP)
+		return false;
+	length = sizeof(int);
+	return plain_get(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET;
+}
+
 /* ---- sets of associations ---- */
 
 /* How a peer begins: with a message, to which the context may add some. */

@@ -662,6 +662,40 @@ static void n03_closed_at_once(void)
 		}
 }
 
+static void *abort_later(void *peer)
+{
+	pause_ms(200);
+	abort_peer(peer);
+	return NULL;
+}
+
+/* A restart that nobody subscribed to, and while it is looked at the association's end. */
+static void n03_ends_amid(void)
+{
+	int server = open_scene(1), none = 0, open = 0;
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {1, &nothing};
+	struct peer *peer = &peers[0];
+	pthread_t thread;
+
+	if (setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)))
+		die("SO_ATTACH_FILTER");
+	abort_peer(peer);
+	pause_ms(20);
+	setsockopt(server, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+	connect_again(peer, server);
+	if (pthread_create(&thread, NULL, abort_later, peer))
+		die("pthread_create");
+	poll_now(server);
+	pthread_join(thread, NULL);
+	await_end(peer);
+	poll_now(server);
+	for (int fd = 0; fd < 1024; fd++)
+		open += one_to_many(fd);
+	tell("%d sockets open", open);
+	close_scene(server);
+}
+
 /* What the program itself has filled: neither its code nor its libraries'. */
 static long own_kilobytes(void)
 {
@@ -829,6 +863,7 @@ static const struct test tests[] = {
 	{"n04-reconnect", n04_reconnect},
 	{"n04-restart", n04_restart},
 	{"n03-closed-at-once", n03_closed_at_once},
+	{"n03-ends-amid", n03_ends_amid},
 	{"n03-loop", n03_loop},
 	{"n03-sockets", n03_sockets},
 	{"n05-dry", n05_dry},

@@ -646,23 +646,6 @@ static const struct setting ipv6[] = {
 	SETTING(IPPROTO_IPV6, 33 /* IPV6_FLOWINFO_SEND */, 1),
 };
 
-/* Looks past libc, as a debugger would: what it finds is not meant for the program. */
-static int plain_get(int fd, int level, int name, void *value, socklen_t *length)
-{
-	return (int)syscall(SYS_getsockopt, fd, level, name, value, length);
-}
-
-static bool one_to_many(int fd)
-{
-	int protocol = 0, type = 0;
-	socklen_t length = sizeof(int);
-
-	if (plain_get(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) || protocol != IPPROTO_SCTP)
-		return false;
-	length = sizeof(int);
-	return plain_get(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET;
-}
-
 static void compare(const char *label, int server, int hidden, int level, int name, size_t size)
 {
 	uint8_t own[2][64] = {{0}};
