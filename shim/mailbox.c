@@ -109,6 +109,9 @@ static int put_in(struct endpoint *endpoint, struct envelope *envelope, size_t l
 	envelope->control.header.cmsg_level = SOL_SOCKET;
 	envelope->control.header.cmsg_type = SCM_RIGHTS;
 	envelope->control.header.cmsg_len = CMSG_LEN(descriptors * sizeof(int));
+	/* the gap behind the last one, for those who look at what is given to the kernel */
+	memset(CMSG_DATA(&envelope->control.header) + descriptors * sizeof(int), 0,
+	       CMSG_SPACE(descriptors * sizeof(int)) - CMSG_LEN(descriptors * sizeof(int)));
 	for (size_t i = 0; i < letters; i++)
 		envelope->letters[i].at = commons->posted + i * sizeof(struct letter);
 	/* counted first: who is woken by it must not find that nothing was posted */
