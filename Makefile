@@ -12,6 +12,7 @@
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
 # make tsan         those with threads, under ThreadSanitizer, on two processors
+# make valgrind     the contract's programs: memory and descriptors
 # make smp          those with threads and processes, on two processors
 # make install      PREFIX, LIBDIR and DESTDIR as usual; make uninstall
 # make deb          a Debian package, in build/deb/
@@ -203,6 +204,11 @@ tsan:
 	@$(MAKE) --no-print-directory BUILD=build-tsan SANITIZE=thread programs
 	@BUILD=build-tsan SHIM_VARIANT=tsan tests/run $(FILES)
 
+valgrind:
+	@tests/setup test valgrind
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/guest --timeout 7200 -- env TMPDIR=/dev/shm tests/valgrind
+
 smp: FILES ?= $(MEETINGS) tests/contract_siblings.bats tests/contract_processes.bats tests/prefork.bats
 smp:
 	@tests/setup sanitize
@@ -269,6 +275,6 @@ clean:
 	rm -rf build build-asan build-tsan build-clang $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs programs6 test faults torture real mutants demo bench bench-quick sanitize tsan smp check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 test faults torture real mutants demo bench bench-quick sanitize tsan valgrind smp check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:
