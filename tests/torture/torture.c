@@ -25,9 +25,23 @@ static struct {
 } set = {.options = {.patience = 20, .verbose = true}, .shrink = 120};
 
 static struct tally tally;
-static unsigned sessions;
+static unsigned sessions, natively;
 
-/* A failure leaves its script on stdout, shrunken. */
+/* Then it is the script's own fault, or the kernel's. */
+static bool fails_natively(const struct plan *plan, char *fault, size_t size)
+{
+	struct options options = set.options;
+	struct tally unused = {0};
+
+	options.preload = NULL;
+	options.verbose = false;
+	for (int tries = 0; tries < 3; tries++)
+		if (!session_play(plan, &options, &unused, fault, size))
+			return true;
+	return false;
+}
+
+/* A failure leaves its script on stdout, shrunken. Those that go on with the next seeds go on. */
 static bool play(struct plan *plan)
 {
 	char fault[300];
@@ -37,6 +51,12 @@ static bool play(struct plan *plan)
 		return true;
 	printf("FAILED seed %llu: %s\n", (unsigned long long)plan->seed, fault);
 	fflush(stdout);
+	if (set.minutes > 0 && set.options.preload && fails_natively(plan, fault, sizeof(fault))) {
+		printf("natively: %s\n", fault);
+		fflush(stdout);
+		natively++;
+		return true;
+	}
 	if (set.shrink > 0) {
 		shrink(plan, &set.options, set.shrink);
 		puts("what remains of its script:");
@@ -137,6 +157,8 @@ int main(int argc, char **argv)
 	printf("%u sessions, %lu associations, %lu messages, %lu peels in %.0f s: %s\n", sessions,
 	       tally.associations, tally.messages, tally.peels, now() - began,
 	       well ? "all well" : "FAILED");
+	if (natively)
+		printf("%u of them fail natively, too\n", natively);
 	if (tally.killed)
 		printf("%lu workers killed: with them went %lu messages and %lu associations\n",
 		       tally.killed, tally.missing, tally.severed);
