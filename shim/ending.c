@@ -114,3 +114,11 @@ void ending_met(struct endpoint *endpoint, struct association *association)
 	}
 	errno = kept;
 }
+
+void ending_check(struct endpoint *endpoint, struct association *association)
+{
+	if (association->retired || peel_alive(association->source.fd, association->id))
+		return;
+	association->ended = true;
+	ending_look(endpoint, association);
+}

@@ -31,4 +31,10 @@ void ending_told(struct endpoint *endpoint, struct association *association);
 /* A call met it ended. Takes the lock; errno is kept. */
 void ending_met(struct endpoint *endpoint, struct association *association);
 
+/*
+ * Where processes share the endpoint one may have been killed that had taken the notification of
+ * the end, before it told the others: looks for the end itself. The endpoint's lock is held.
+ */
+void ending_check(struct endpoint *endpoint, struct association *association);
+
 #endif

@@ -86,7 +86,11 @@ struct endpoint {
 	int commons_fd __attribute__((aligned(8)));
 	int mail_in __attribute__((aligned(8)));
 	int mail_out __attribute__((aligned(8)));
-	uint64_t read;	       /* how far it has read what is in the mailbox */
+	uint64_t read; /* how far it has read what is in the mailbox */
+	sctp_assoc_t
+		begun; /* whose peel another has begun, by its letters, and not ended; 0: none */
+	uint64_t begun_at;     /* where the letter is that has its descriptor */
+	bool announced;	       /* this process has begun one */
 	bool has_lost_mail;    /* no memory for what came */
 	bool has_told_mail;    /* of what could not be received, until it can */
 	uint64_t strangers_ns; /* when holders were last looked at */

@@ -2,6 +2,7 @@
 #include "exclusion.h"
 
 #include <errno.h>
+#include <time.h>
 
 #include "commons.h"
 #include "news.h"
@@ -72,13 +73,41 @@ static void end_among_processes(struct endpoint *endpoint)
 	pthread_mutex_unlock(&commons->peel);
 }
 
-/* Until the peel is over that another process is at, or has died in. */
+static struct timespec in(uint64_t ns)
+{
+	struct timespec ret;
+
+	clock_gettime(CLOCK_REALTIME, &ret);
+	ns += (uint64_t)ret.tv_nsec;
+	ret.tv_sec += (time_t)(ns / 1000000000);
+	ret.tv_nsec = (long)(ns % 1000000000);
+	return ret;
+}
+
+enum turn peel_keep_others_off(struct commons *commons, uint64_t most_ns)
+{
+	struct timespec until = most_ns ? in(most_ns) : (struct timespec){0, 0};
+	int ret = most_ns ? pthread_mutex_timedlock(&commons->peel, &until)
+			  : pthread_mutex_lock(&commons->peel);
+
+	if (ret == EOWNERDEAD)
+		ret = pthread_mutex_consistent(&commons->peel);
+	if (ret)
+		return ret == EDEADLK ? TURN_OWN : TURN_TAKEN;
+	/* as one has left it that died in its peel */
+	__atomic_store_n(&commons->peeling, false, __ATOMIC_RELEASE);
+	return TURN_OURS;
+}
+
+void peel_let_others(struct commons *commons)
+{
+	pthread_mutex_unlock(&commons->peel);
+}
+
 static void wait_for_processes(struct commons *commons)
 {
-	if (!commons_lock(&commons->peel))
-		return;
-	__atomic_store_n(&commons->peeling, false, __ATOMIC_RELEASE);
-	pthread_mutex_unlock(&commons->peel);
+	if (peel_keep_others_off(commons, 0) == TURN_OURS)
+		peel_let_others(commons);
 }
 
 static void exclude_among_processes(struct endpoint *endpoint, struct commons *commons)

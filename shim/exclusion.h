@@ -35,6 +35,14 @@ static inline bool peel_is_anothers(const struct endpoint *endpoint)
 /* For who has marked a number busy and will close it, or is about to fork: lets the peel of another
  * thread end. */
 void peel_let_end(struct endpoint *endpoint);
+/*
+ * Waits for the end of a peel that another process is at, or has died in, `most_ns` long (0: as
+ * long as it takes). TURN_OURS: none begins until peel_let_others. TURN_OWN: this thread is at a
+ * peel itself, so none begins until that is over. TURN_TAKEN: not now.
+ */
+enum turn { TURN_OURS, TURN_OWN, TURN_TAKEN };
+enum turn peel_keep_others_off(struct commons *commons, uint64_t most_ns);
+void peel_let_others(struct commons *commons);
 /* Waits for the end of a peel that another thread is at. True: there was one since `sequence`. */
 bool peel_settled(struct endpoint *endpoint, uint32_t sequence);
 

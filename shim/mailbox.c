@@ -139,17 +139,14 @@ static void write_letter(struct envelope *envelope, size_t i, enum letter_kind k
 		       &association->source.fd, sizeof(int));
 }
 
-int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
-		 const struct association *association)
+static int post(struct endpoint *endpoint, struct envelope *envelope, size_t descriptors)
 {
-	struct envelope envelope;
 	bool has_read_all;
 	int ret, kept = errno;
 
-	write_letter(&envelope, 0, kind, association);
 	lock_mail(endpoint);
 	has_read_all = endpoint->read == endpoint->commons->posted;
-	ret = put_in(endpoint, &envelope, 1, kind == LETTER_PEELED ? 1 : 0);
+	ret = put_in(endpoint, envelope, 1, descriptors);
 	/* its own letters are no news to it */
 	if (ret == 0 && has_read_all)
 		PUBLISH(endpoint->read, endpoint->commons->posted);
@@ -158,8 +155,30 @@ int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
 	return ret;
 }
 
-/* The descriptors that came; all but the wanted one are closed. -1 if that one did not come. */
-static int pick(struct msghdr *msg, const struct letter *letter)
+int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
+		 const struct association *association)
+{
+	struct envelope envelope;
+
+	write_letter(&envelope, 0, kind, association);
+	return post(endpoint, &envelope, kind == LETTER_PEELED ? 1 : 0);
+}
+
+int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd)
+{
+	struct envelope envelope;
+	int ret;
+
+	envelope.letters[0] = (struct letter){.kind = LETTER_BEGUN, .id = id};
+	memcpy(CMSG_DATA(&envelope.control.header), &fd, sizeof(fd));
+	ret = post(endpoint, &envelope, 1);
+	/* not to be taken out meanwhile by another thread of ours */
+	endpoint->announced = ret == 0;
+	return ret;
+}
+
+/* The descriptors that came; all but that of a letter of this kind are closed. -1 without one. */
+static int pick(struct msghdr *msg, const struct letter *letter, enum letter_kind kind)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
 	int ret = -1;
@@ -170,7 +189,7 @@ static int pick(struct msghdr *msg, const struct letter *letter)
 		int fd;
 
 		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
-		if (letter->kind == LETTER_PEELED && letter->descriptor == i)
+		if (letter->kind == kind && letter->descriptor == i)
 			ret = fd;
 		else
 			libc.close(fd);
@@ -178,13 +197,14 @@ static int pick(struct msghdr *msg, const struct letter *letter)
 	return ret;
 }
 
-/* mail is held. */
-static int look(struct endpoint *endpoint, struct letter *ret, int *ret_fd)
+/* mail is held. The letter at this place, with the descriptor of one of this kind. */
+static int look(struct endpoint *endpoint, uint64_t at, enum letter_kind kind, struct letter *ret,
+		int *ret_fd)
 {
 	struct envelope envelope;
 	struct iovec iov;
 	struct msghdr msg = message(&envelope, &iov, 1, TOGETHER);
-	int off = (int)(endpoint->read - endpoint->commons->dropped);
+	int off = (int)(at - endpoint->commons->dropped);
 
 	if (libc.setsockopt(endpoint->mail_out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) < 0)
 		return -errno;
@@ -192,8 +212,22 @@ static int look(struct endpoint *endpoint, struct letter *ret, int *ret_fd)
 	    (ssize_t)sizeof(*ret))
 		return -EIO;
 	*ret = envelope.letters[0];
-	*ret_fd = pick(&msg, ret);
-	return ret->kind == LETTER_PEELED && *ret_fd < 0 ? -EMFILE : 1;
+	*ret_fd = pick(&msg, ret, kind);
+	return ret->kind == kind && *ret_fd < 0 ? -EMFILE : 1;
+}
+
+int mailbox_fetch_begun(struct endpoint *endpoint)
+{
+	struct letter letter;
+	int ret = -1, kept = errno;
+
+	lock_mail(endpoint);
+	if (endpoint->begun_at >= endpoint->commons->dropped &&
+	    endpoint->begun_at < endpoint->commons->posted)
+		(void)look(endpoint, endpoint->begun_at, LETTER_BEGUN, &letter, &ret);
+	unlock_mail(endpoint);
+	errno = kept;
+	return ret;
 }
 
 int mailbox_read(struct endpoint *endpoint, struct letter *ret, int *ret_fd, bool *ret_missed)
@@ -207,7 +241,7 @@ int mailbox_read(struct endpoint *endpoint, struct letter *ret, int *ret_fd, boo
 		*ret_missed = true;
 	}
 	if (endpoint->read != endpoint->commons->posted)
-		n = look(endpoint, ret, ret_fd);
+		n = look(endpoint, endpoint->read, LETTER_PEELED, ret, ret_fd);
 	if (n > 0)
 		PUBLISH(endpoint->read, endpoint->read + sizeof(*ret));
 	unlock_mail(endpoint);
@@ -270,9 +304,10 @@ void mailbox_tidy(struct endpoint *endpoint)
 
 	lock_mail(endpoint);
 	until = endpoint->commons->posted;
-	/* what this process lacks it cannot put in again for others */
-	if (endpoint->read == until && !endpoint->has_lost_mail && is_worth_it(endpoint, until) &&
-	    put_living_in(endpoint) == 0) {
+	/* what this process lacks it cannot put in again for others; nor what is not peeled off yet
+	 */
+	if (endpoint->read == until && !endpoint->has_lost_mail && !endpoint->begun &&
+	    !endpoint->announced && is_worth_it(endpoint, until) && put_living_in(endpoint) == 0) {
 		PUBLISH(endpoint->read, endpoint->commons->posted);
 		take_out(endpoint, until);
 	}

@@ -18,6 +18,8 @@ enum letter_kind {
 	LETTER_ENDED,	   /* the association is over, and its queue read to the end */
 	LETTER_MOVED,	   /* the program took its descriptor for itself */
 	LETTER_WISHES,	   /* the program has changed what it wants to hear of it */
+	LETTER_BEGUN,	   /* with its descriptor as the kernel gave it: whoever is killed before it
+			      has made it LETTER_PEELED does not take the association with it */
 };
 
 struct letter {
@@ -49,6 +51,11 @@ bool mailbox_has_room(struct endpoint *endpoint);
 /* Tells the others; fd -1: no descriptor. 0, or -errno. */
 int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
 		 const struct association *association);
+/* LETTER_BEGUN, for a descriptor that no record has yet. 0, or -errno. */
+int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd);
+/* The descriptor of the LETTER_BEGUN that endpoint->begun_at tells; -1 if that has been taken out.
+ */
+int mailbox_fetch_begun(struct endpoint *endpoint);
 /*
  * The next letter for this process, with the descriptor that comes with it or -1 in *ret_fd: 1. 0:
  * there is none. -errno: not now; the letter stays. What was missed because it was taken out

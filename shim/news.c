@@ -5,11 +5,14 @@
 
 #include "ending.h"
 #include "events/statistics.h"
+#include "exclusion.h"
 #include "fanin.h"
 #include "hidden.h"
 #include "peel.h"
 #include "source_queue.h"
 #include "telling.h"
+
+static const uint64_t PATIENCE_NS = 20000000;
 
 /*
  * Another process has peeled it off; from here on this one finds it on its own descriptor. False:
@@ -58,6 +61,13 @@ static void hear(struct endpoint *endpoint, const struct letter *letter, int fd)
 
 	/* a call that failed meanwhile looks again: exclusion.h */
 	__atomic_add_fetch(&endpoint->peeling, 2, __ATOMIC_RELEASE);
+	if (letter->kind == LETTER_BEGUN) {
+		PUBLISH(endpoint->begun, letter->id);
+		endpoint->begun_at = letter->at;
+		return;
+	}
+	if (letter->id == endpoint->begun)
+		PUBLISH(endpoint->begun, 0);
 	if (letter->kind == LETTER_PEELED)
 		endpoint->has_lost_mail |= !hear_peeled(endpoint, letter, fd);
 	else if (letter->kind == LETTER_ENDED && peeled)
@@ -84,23 +94,63 @@ static int read_all(struct endpoint *endpoint)
 	return n;
 }
 
-void news_read(struct endpoint *endpoint, int fd)
+/* True: a peel has begun, and has not ended by what there was to read. */
+static bool read_letters(struct endpoint *endpoint, int fd)
 {
-	int ret = 0, kept = errno;
-	bool first = false;
+	bool first = false, ret = false;
+	int came = 0;
 
 	if (fanin_hub(endpoint, fd) == 0 && lock_take(&endpoint->lock)) {
 		/* a look may take what wakes for a letter that comes only now */
-		while (ret == 0 && mailbox_has_news(endpoint)) {
-			ret = read_all(endpoint);
+		while (came == 0 && mailbox_has_news(endpoint)) {
+			came = read_all(endpoint);
 			queue_refresh(endpoint);
 		}
-		first = ret < 0 && !endpoint->has_told_mail;
-		endpoint->has_told_mail = ret < 0;
+		first = came < 0 && !endpoint->has_told_mail;
+		endpoint->has_told_mail = came < 0;
+		ret = came == 0 && endpoint->begun;
 		lock_release(&endpoint->lock);
 	}
 	/* it is tried again with each call, and told once */
 	if (first)
-		tell_error(-1, "what another process has peeled off cannot be received", -ret);
+		tell_error(-1, "what another process has peeled off cannot be received", -came);
+	return ret;
+}
+
+/*
+ * The process that began it is at it, or has died in it: then this one goes on with it. One that is
+ * stopped in it (SIGSTOP) is not waited for long; each call asks again.
+ */
+static void see_it_end(struct endpoint *endpoint, int fd)
+{
+	struct commons *commons = endpoint->commons;
+	enum turn turn = peel_keep_others_off(commons, PATIENCE_NS);
+	sctp_assoc_t id = 0;
+	int number = -1;
+
+	if (turn == TURN_TAKEN)
+		return;
+	if (read_letters(endpoint, fd) && lock_take(&endpoint->lock)) {
+		id = endpoint->begun;
+		PUBLISH(endpoint->begun, 0);
+		if (id)
+			number = mailbox_fetch_begun(endpoint);
+		lock_release(&endpoint->lock);
+	}
+	if (number >= 0) {
+		statistics_association_arrives();
+		peel_finish(endpoint, fd, id, number);
+		__atomic_add_fetch(&endpoint->peeling, 2, __ATOMIC_RELEASE);
+	}
+	if (turn == TURN_OURS)
+		peel_let_others(commons);
+}
+
+void news_read(struct endpoint *endpoint, int fd)
+{
+	int kept = errno;
+
+	if (read_letters(endpoint, fd))
+		see_it_end(endpoint, fd);
 	errno = kept;
 }

@@ -10,10 +10,16 @@
 /* Reads what there is; no lock held. `fd` is a number of the original. errno is kept. */
 void news_read(struct endpoint *endpoint, int fd);
 
+/* Is there anything to read, or to be done about what was read? */
+static inline bool news_are_due(const struct endpoint *endpoint)
+{
+	return mailbox_has_news(endpoint) || unlikely(GLANCE(endpoint->begun) != 0);
+}
+
 /* The same, at the cost of a look at memory when there is nothing. */
 static inline void news_hear(struct endpoint *endpoint, int fd)
 {
-	if (unlikely(GLANCE(endpoint->hub_inherited)) || mailbox_has_news(endpoint))
+	if (unlikely(GLANCE(endpoint->hub_inherited)) || news_are_due(endpoint))
 		news_read(endpoint, fd);
 }
 

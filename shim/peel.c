@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
+#include "ending.h"
 #include "events/events.h"
 #include "exclusion.h"
 #include "hidden.h"
@@ -95,9 +96,12 @@ void peel_review(struct endpoint *endpoint, int fd, uint64_t now)
 		if (!a)
 			return;
 		endpoint->reviewed = a->next;
-		if (!association_peeled(a) && now - a->last_seen_ns > quiet &&
-		    !peel_alive(fd, a->id))
+		if (now - a->last_seen_ns <= quiet)
+			continue;
+		if (!association_peeled(a) && !peel_alive(fd, a->id))
 			peel_forget_shared(endpoint, a->id, "down");
+		else if (association_peeled(a) && endpoint->commons)
+			ending_check(endpoint, a);
 	}
 }
 
@@ -236,6 +240,7 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
 	if (!lock_take(&endpoint->lock))
 		return;
 	association = association_find(&endpoint->associations, id);
+	endpoint->announced = false;
 	if (!association)
 		association = association_add(&endpoint->associations, id, now);
 	if (!association) {
@@ -259,6 +264,32 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
 			   -unheard);
 	if (error)
 		tell_error(id, "epoll_ctl: the peeled descriptor cannot join the hub", -error);
+}
+
+/*
+ * Where processes share the endpoint the kernel's descriptor goes into the mailbox first, so that
+ * it lives on there when this one is killed before all of them have it.
+ */
+static void announce(struct endpoint *endpoint, sctp_assoc_t id, int fd)
+{
+	if (!GLANCE(endpoint->commons) || !lock_take(&endpoint->lock))
+		return;
+	/* without room for it the peel goes on, and what comes of it is told */
+	(void)mailbox_post_begun(endpoint, id, fd);
+	lock_release(&endpoint->lock);
+}
+
+void peel_finish(struct endpoint *endpoint, int fd, sctp_assoc_t id, int number)
+{
+	struct peeled peeled = {.fd = number};
+	sigset_t all, kept;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &kept);
+	prepare(endpoint, fd, id, &peeled);
+	publish(endpoint, id, &peeled, now_ns());
+	pthread_sigmask(SIG_SETMASK, &kept, NULL);
+	tell_error(id, "peeled off by a process that was killed before it could say so", 0);
 }
 
 static void refused(struct endpoint *endpoint, int fd, sctp_assoc_t id, int error, uint64_t now)
@@ -305,6 +336,7 @@ static void move_association(struct endpoint *endpoint, int fd, const struct jud
 	peeled->fd = ask_kernel_to_peel(endpoint, fd, judgement->id);
 	peeled->error = peeled->fd < 0 ? errno : 0;
 	if (peeled->fd >= 0) {
+		announce(endpoint, judgement->id, peeled->fd);
 		prepare(endpoint, fd, judgement->id, peeled);
 		publish(endpoint, judgement->id, peeled, judgement->now);
 	}
@@ -317,7 +349,7 @@ static bool was_peeled_by_another(struct endpoint *endpoint, int fd, sctp_assoc_
 	struct association *association;
 	bool ret = false;
 
-	if (!mailbox_has_news(endpoint))
+	if (!news_are_due(endpoint))
 		return false;
 	news_hear(endpoint, fd);
 	if (lock_take(&endpoint->lock)) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ending.h"
 #include "epollset.h"
 #include "events/events.h"
 #include "exclusion.h"
@@ -239,6 +240,33 @@ static void share_pinned(struct endpoint *endpoint)
 		share(pinned);
 }
 
+/* Has one of the holders died since it was last asked? A fork is often for one that was killed. */
+static bool buries_dead(struct commons *commons)
+{
+	bool ret = false;
+
+	for (int i = 0; i < HOLDERS; i++) {
+		struct holder *holder = &commons->holders[i];
+		pid_t pid = __atomic_load_n(&holder->pid, __ATOMIC_ACQUIRE);
+
+		if (pid == 0 || pid == getpid() || siblings_alive(pid))
+			continue;
+		__atomic_store_n(&holder->pid, 0, __ATOMIC_RELEASE);
+		ret = true;
+	}
+	return ret;
+}
+
+/* What it had taken of their ends it may not have told. */
+static void check_ends(struct endpoint *endpoint)
+{
+	for (struct association *a = endpoint->associations.first, *next; a; a = next) {
+		next = a->next;
+		if (association_peeled(a))
+			ending_check(endpoint, a);
+	}
+}
+
 /* A peel that another thread is at would leave its descriptor with a child that does not know it.
  */
 static void lock_one(struct endpoint *endpoint)
@@ -251,6 +279,8 @@ static void lock_one(struct endpoint *endpoint)
 	endpoint->strangers_ns = 0;
 	if (!endpoint->commons)
 		return;
+	if (buries_dead(endpoint->commons))
+		check_ends(endpoint);
 	__atomic_store_n(&endpoint->commons->forked_ns, now_ns(), __ATOMIC_RELAXED);
 	__atomic_add_fetch(&endpoint->commons->forks, 1, __ATOMIC_RELAXED);
 	if (endpoint->registrations && !endpoint->commons->sets_inherited) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * failing: a preload after libsctpeel.so that counts, place by place, the calls which that library
- * makes, and lets one of them fail (failing.h). What others call goes through.
+ * makes, and lets one of them fail, or the process be killed there (failing.h). What others call
+ * goes through.
  */
 #include "failing.h"
 
@@ -13,12 +14,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -64,6 +67,24 @@ static __attribute__((constructor)) void start(void)
 		table = (struct failing_table *)at;
 }
 
+/* Names are set by prctl(2); by number, likewise. */
+static bool is_victim(void)
+{
+	char name[16] = "";
+
+	syscall(SYS_prctl, PR_GET_NAME, name);
+	return strcmp(name, "victim") == 0;
+}
+
+static void kill_if_due(const char *call, uintptr_t at)
+{
+	if (!is_victim() || ++table->calls != table->kill_at)
+		return;
+	table->due.at = at;
+	strcpy(table->due.call, call);
+	syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
+}
+
 /* The error that this call is to fail with, or 0. */
 static int due(const char *call, const void *caller, uint64_t detail)
 {
@@ -73,6 +94,8 @@ static int due(const char *call, const void *caller, uint64_t detail)
 	if (!table || address < library || address >= library_end)
 		return 0;
 	address -= library;
+	if (table->kill_at)
+		kill_if_due(call, address);
 	for (site = table->sites; site < table->sites + table->count; site++)
 		if (site->at == address && site->detail == detail && strcmp(site->call, call) == 0)
 			break;

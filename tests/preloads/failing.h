@@ -19,7 +19,9 @@ struct failing_site {
 struct failing_table {
 	struct failing_site due; /* the call that is to fail: its `times`th there */
 	int32_t error;		 /* how; 0: none */
-	uint32_t failed;	 /* whether it did */
+	uint32_t kill_at; /* kills the process named "victim" before this call of its; 0: never */
+	uint32_t calls;	  /* how many it has begun */
+	uint32_t failed;  /* whether it did */
 	uint32_t count;
 	struct failing_site sites[1000];
 };

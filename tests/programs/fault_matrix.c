@@ -4,10 +4,12 @@
  * that it can return, each time that it is made while PROGRAM runs; and asks whether PROGRAM prints
  * what it prints without the library.
  *
- *   fault_matrix [-l] [-e N] [-s SEED] LIBRARY PRELOAD CARRIED FOLDER PROGRAM
+ *   fault_matrix [-l] [-k] [-e N] [-s SEED] LIBRARY PRELOAD CARRIED FOLDER PROGRAM
  *
- * -l: only lists the places. -e N: one case of N, by chance, SEED tells which. CARRIED names the
- * functions that pass the program's own calls on, and calls that cannot fail where they are made.
+ * -l: only lists the places. -k: instead, the process of PROGRAM that is named "victim" is killed
+ * before each of its library's calls. -e N: one case of N, by chance, SEED tells which. CARRIED
+ * names the functions that pass the program's own calls on, calls that cannot fail where they are
+ * made, and those before which a kill takes an association with it.
  */
 #include <err.h>
 #include <errno.h>
@@ -232,18 +234,70 @@ static void all_cases(const struct failing_table *counted, unsigned i, const cha
 		}
 }
 
+/* Where it was killed, and whether an association may go with it there. */
+static bool is_excused(const char *list)
+{
+	char function[160];
+
+	table->count = 1;
+	table->sites[0].at = table->due.at;
+	read_places();
+	snprintf(function, sizeof(function), "%s", place[0]);
+	*strchr(function, ' ') = '\0';
+	return is_listed(list, "window", function, table->due.call);
+}
+
+static int kill_everywhere(const char *list, const char *expected)
+{
+	static char out[LIMIT];
+	uint32_t calls_made, windows = 0;
+
+	memset(table, 0, sizeof(*table));
+	table->kill_at = UINT32_MAX;
+	run(true);
+	calls_made = table->calls;
+	for (uint32_t i = 1; i <= calls_made; i++) {
+		int status;
+
+		if ((unsigned)rand_r(&seed) % one_of != 0)
+			continue;
+		memset(table, 0, sizeof(*table));
+		table->kill_at = i;
+		status = run(true);
+		slurp("out", out);
+		cases++;
+		missed += table->due.at == 0;
+		if (status == 0 && strcmp(out, expected) == 0)
+			continue;
+		if (is_excused(list) && status == 0) {
+			windows++;
+			continue;
+		}
+		failures++;
+		printf("FAILED: killed before call %u, %s in %s: status %#x\n%s", i,
+		       table->due.call, place[0], (unsigned)status, out);
+		fflush(stdout);
+	}
+	printf("%u calls, %u kills, %u failed, %u not met, %u with an association\n", calls_made,
+	       cases, failures, missed, windows);
+	return failures > 0;
+}
+
 int main(int argc, char **argv)
 {
 	static char expected[LIMIT], out[LIMIT], list[LIMIT];
 	static struct failing_table counted;
-	bool only_list = false;
+	bool only_list = false, kills = false;
 	FILE *from;
 	int c, fd;
 
-	while ((c = getopt(argc, argv, "le:s:")) != -1)
+	while ((c = getopt(argc, argv, "lke:s:")) != -1)
 		switch (c) {
 		case 'l':
 			only_list = true;
+			break;
+		case 'k':
+			kills = true;
 			break;
 		case 'e':
 			one_of = (unsigned)atoi(optarg);
@@ -278,6 +332,8 @@ int main(int argc, char **argv)
 	slurp("out", out);
 	if (strcmp(out, expected) != 0)
 		errx(1, "the library makes a difference without a fault:\n%s\n%s", expected, out);
+	if (kills)
+		return kill_everywhere(list, expected);
 	counted = *table;
 	read_places();
 	for (unsigned i = 0; i < counted.count; i++) {
