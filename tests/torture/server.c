@@ -31,6 +31,7 @@ static void record(struct worker *worker, struct record what, uint64_t after, en
 	struct ledger *ledger = worker->server->ledger;
 	uint8_t claim = (uint8_t)(CLAIMED + worker->number), empty = EMPTY;
 	uint32_t n = atomic_load(&ledger->count);
+	struct record *to;
 
 	while (n < RECORDS &&
 	       !atomic_compare_exchange_strong(&ledger->records[n].kind, &empty, claim)) {
@@ -42,12 +43,17 @@ static void record(struct worker *worker, struct record what, uint64_t after, en
 		return;
 	}
 	atomic_fetch_add(&ledger->count, 1);
-	what.before = worker->before;
-	what.after = after;
-	what.thread = (uint8_t)worker->number;
-	atomic_init(&what.kind, claim);
-	ledger->records[n] = what;
-	atomic_store(&ledger->records[n].kind, kind);
+	to = &ledger->records[n];
+	to->before = worker->before;
+	to->after = after;
+	to->id = what.id;
+	to->number = what.number;
+	to->peer = what.peer;
+	to->life = what.life;
+	to->thread = (uint8_t)worker->number;
+	to->type = what.type;
+	to->state = what.state;
+	atomic_store(&to->kind, kind);
 }
 
 /* ---- answers ---- */
