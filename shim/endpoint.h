@@ -90,6 +90,7 @@ struct endpoint {
 	sctp_assoc_t
 		begun; /* whose peel another has begun, by its letters, and not ended; 0: none */
 	uint64_t begun_at;     /* where the letter is that has its descriptor */
+	bool begun_hides;      /* what that says of SCTP_ASSOC_CHANGE */
 	bool announced;	       /* this process has begun one */
 	bool has_lost_mail;    /* no memory for what came */
 	bool has_told_mail;    /* of what could not be received, until it can */

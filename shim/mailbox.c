@@ -164,12 +164,13 @@ int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
 	return post(endpoint, &envelope, kind == LETTER_PEELED ? 1 : 0);
 }
 
-int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd)
+int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd, bool hides_changes)
 {
 	struct envelope envelope;
 	int ret;
 
-	envelope.letters[0] = (struct letter){.kind = LETTER_BEGUN, .id = id};
+	envelope.letters[0] =
+		(struct letter){.kind = LETTER_BEGUN, .id = id, .hides_changes = hides_changes};
 	memcpy(CMSG_DATA(&envelope.control.header), &fd, sizeof(fd));
 	ret = post(endpoint, &envelope, 1);
 	/* not to be taken out meanwhile by another thread of ours */

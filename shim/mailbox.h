@@ -52,7 +52,7 @@ bool mailbox_has_room(struct endpoint *endpoint);
 int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
 		 const struct association *association);
 /* LETTER_BEGUN, for a descriptor that no record has yet. 0, or -errno. */
-int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd);
+int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd, bool hides_changes);
 /* The descriptor of the LETTER_BEGUN that endpoint->begun_at tells; -1 if that has been taken out.
  */
 int mailbox_fetch_begun(struct endpoint *endpoint);

@@ -64,6 +64,7 @@ static void hear(struct endpoint *endpoint, const struct letter *letter, int fd)
 	if (letter->kind == LETTER_BEGUN) {
 		PUBLISH(endpoint->begun, letter->id);
 		endpoint->begun_at = letter->at;
+		endpoint->begun_hides = letter->hides_changes;
 		return;
 	}
 	if (letter->id == endpoint->begun)
@@ -127,19 +128,21 @@ static void see_it_end(struct endpoint *endpoint, int fd)
 	enum turn turn = peel_keep_others_off(commons, PATIENCE_NS);
 	sctp_assoc_t id = 0;
 	int number = -1;
+	bool hides_changes = false;
 
 	if (turn == TURN_TAKEN)
 		return;
 	if (read_letters(endpoint, fd) && lock_take(&endpoint->lock)) {
 		id = endpoint->begun;
 		PUBLISH(endpoint->begun, 0);
+		hides_changes = endpoint->begun_hides;
 		if (id)
 			number = mailbox_fetch_begun(endpoint);
 		lock_release(&endpoint->lock);
 	}
 	if (number >= 0) {
 		statistics_association_arrives();
-		peel_finish(endpoint, fd, id, number);
+		peel_finish(endpoint, fd, id, number, hides_changes);
 		__atomic_add_fetch(&endpoint->peeling, 2, __ATOMIC_RELEASE);
 	}
 	if (turn == TURN_OURS)

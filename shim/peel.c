@@ -183,7 +183,7 @@ static int ask_kernel_to_peel(struct endpoint *endpoint, int fd, sctp_assoc_t id
 	return ret;
 }
 
-bool peel_subscribe(int fd, sctp_assoc_t id)
+static bool wants_changes(int fd, sctp_assoc_t id)
 {
 	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE};
 	socklen_t len = sizeof(event);
@@ -192,9 +192,15 @@ bool peel_subscribe(int fd, sctp_assoc_t id)
 	/* not to know would be to hide from the program what it wants to hear */
 	for (int tries = 0; ret < 0 && tries < 3; tries++)
 		ret = libc.getsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, &len);
-	if (ret == 0 && event.se_on)
+	return ret == 0 && event.se_on;
+}
+
+bool peel_subscribe(int fd, sctp_assoc_t id)
+{
+	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
+
+	if (wants_changes(fd, id))
 		return false;
-	event = (struct sctp_event){.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
 	return libc.setsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event)) == 0;
 }
 
@@ -270,16 +276,16 @@ static void publish(struct endpoint *endpoint, sctp_assoc_t id, const struct pee
  * Where processes share the endpoint the kernel's descriptor goes into the mailbox first, so that
  * it lives on there when this one is killed before all of them have it.
  */
-static void announce(struct endpoint *endpoint, sctp_assoc_t id, int fd)
+static void announce(struct endpoint *endpoint, sctp_assoc_t id, int fd, bool hides_changes)
 {
 	if (!GLANCE(endpoint->commons) || !lock_take(&endpoint->lock))
 		return;
 	/* without room for it the peel goes on, and what comes of it is told */
-	(void)mailbox_post_begun(endpoint, id, fd);
+	(void)mailbox_post_begun(endpoint, id, fd, hides_changes);
 	lock_release(&endpoint->lock);
 }
 
-void peel_finish(struct endpoint *endpoint, int fd, sctp_assoc_t id, int number)
+void peel_finish(struct endpoint *endpoint, int fd, sctp_assoc_t id, int number, bool hides_changes)
 {
 	struct peeled peeled = {.fd = number};
 	sigset_t all, kept;
@@ -287,6 +293,8 @@ void peel_finish(struct endpoint *endpoint, int fd, sctp_assoc_t id, int number)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &kept);
 	prepare(endpoint, fd, id, &peeled);
+	/* the other may have subscribed already */
+	peeled.hides_changes = hides_changes;
 	publish(endpoint, id, &peeled, now_ns());
 	pthread_sigmask(SIG_SETMASK, &kept, NULL);
 	tell_error(id, "peeled off by a process that was killed before it could say so", 0);
@@ -329,6 +337,8 @@ static void put_off(struct endpoint *endpoint, sctp_assoc_t id)
 static void move_association(struct endpoint *endpoint, int fd, const struct judgement *judgement,
 			     struct peeled *peeled)
 {
+	/* asked before there is something to lose; a lonely process keeps what it finds later */
+	bool hides_changes = GLANCE(endpoint->commons) && !wants_changes(fd, judgement->id);
 	sigset_t all, kept;
 
 	sigfillset(&all);
@@ -336,7 +346,7 @@ static void move_association(struct endpoint *endpoint, int fd, const struct jud
 	peeled->fd = ask_kernel_to_peel(endpoint, fd, judgement->id);
 	peeled->error = peeled->fd < 0 ? errno : 0;
 	if (peeled->fd >= 0) {
-		announce(endpoint, judgement->id, peeled->fd);
+		announce(endpoint, judgement->id, peeled->fd, hides_changes);
 		prepare(endpoint, fd, judgement->id, peeled);
 		publish(endpoint, judgement->id, peeled, judgement->now);
 	}

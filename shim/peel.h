@@ -18,9 +18,11 @@ void peel_act(struct endpoint *endpoint, int fd, struct judgement *judgement);
 
 /*
  * What another process had the kernel peel off before it was killed: `peeled` is the kernel's
- * descriptor, adopted here. peel_keep_others_off holds, no lock of ours.
+ * descriptor, adopted here; `hides_changes`: the program has not subscribed to SCTP_ASSOC_CHANGE.
+ * peel_keep_others_off holds, no lock of ours.
  */
-void peel_finish(struct endpoint *endpoint, int fd, sctp_assoc_t id, int peeled);
+void peel_finish(struct endpoint *endpoint, int fd, sctp_assoc_t id, int peeled,
+		 bool hides_changes);
 
 /* Nothing may be peeled from this endpoint any more; `why` is static text. First reason stays. */
 void peel_hold(struct endpoint *endpoint, const char *why);

@@ -225,8 +225,16 @@ static void leaves_nothing(int server)
 	if (open > 1 + living)
 		tell("%d sockets for %d associations", open, living);
 	for (int p = 0; p < peer_count; p++)
-		if (peers[p].fd >= 0)
+		if (peers[p].fd >= 0) {
 			close_peer(&peers[p]);
+			await_end(&peers[p]);
+		}
+	if (take(receipt, server, MSG_DONTWAIT) >= 0) {
+		struct line line = {0};
+
+		describe(&line, receipt);
+		tell("nobody asked for %s", line.text);
+	}
 	close(server);
 	await_associations(port, 0, 0);
 }
