@@ -531,6 +531,9 @@ static void w02_one_at_a_time(void)
 	}
 	tell("all in turn: %d %d %d", seen[0], seen[1], seen[2]);
 	look("all", set, 0);
+	note_next(server);
+	note_next(server);
+	tell_notes();
 	hear_all("then", server);
 	look("without", set, 0);
 	close(set);

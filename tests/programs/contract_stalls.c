@@ -16,12 +16,21 @@ static ssize_t send_text(int fd, const struct peer *peer, int flags)
 	return send_bytes(fd, &s, text, sizeof(text));
 }
 
+/* Until no acknowledgement that is still under way makes room. */
 static int fill(int fd, const struct peer *peer)
 {
-	int n = 0;
+	int n = 0, error = 0;
 
-	while (send_text(fd, peer, MSG_DONTWAIT) == (ssize_t)sizeof(text))
-		n++;
+	for (int full = 0; full < 5;)
+		if (send_text(fd, peer, MSG_DONTWAIT) == (ssize_t)sizeof(text)) {
+			n++;
+			full = 0;
+		} else {
+			error = errno;
+			full++;
+			pause_ms(10);
+		}
+	errno = error;
 	return n;
 }
 
