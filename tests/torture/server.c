@@ -361,7 +361,8 @@ static void set_int(const struct server *server, int level, int option, int valu
 /* What a full buffer dropped comes again soon, and no association is given up for it. */
 void be_patient(int fd)
 {
-	struct sctp_rtoinfo rto = {.srto_initial = 100, .srto_max = 200, .srto_min = 50};
+	/* a shutdown may take five times the longest, then the kernel aborts (T5, RFC 9260 9.2) */
+	struct sctp_rtoinfo rto = {.srto_initial = 100, .srto_max = 2000, .srto_min = 50};
 	struct sctp_assocparams association = {.sasoc_asocmaxrxt = 1000};
 	struct sctp_paddrparams paths = {.spp_pathmaxrxt = 1000};
 	struct sctp_sack_info sack = {.sack_freq = 1};
