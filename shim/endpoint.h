@@ -92,6 +92,7 @@ struct endpoint {
 	uint64_t begun_at;     /* where the letter is that has its descriptor */
 	bool begun_hides;      /* what that says of SCTP_ASSOC_CHANGE */
 	bool announced;	       /* this process has begun one */
+	bool doubts_ends;      /* one was killed that may have known of some: to be looked for */
 	bool has_lost_mail;    /* no memory for what came */
 	bool has_told_mail;    /* of what could not be received, until it can */
 	uint64_t strangers_ns; /* when holders were last looked at */

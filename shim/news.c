@@ -54,6 +54,15 @@ void news_look_for_ends(struct endpoint *endpoint)
 	}
 }
 
+void news_check_ends(struct endpoint *endpoint)
+{
+	for (struct association *a = endpoint->associations.first, *next; a; a = next) {
+		next = a->next;
+		if (association_peeled(a))
+			ending_check(endpoint, a);
+	}
+}
+
 static void hear(struct endpoint *endpoint, const struct letter *letter, int fd)
 {
 	struct association *association = association_find(&endpoint->associations, letter->id);
@@ -110,6 +119,10 @@ static bool read_letters(struct endpoint *endpoint, int fd)
 		first = came < 0 && !endpoint->has_told_mail;
 		endpoint->has_told_mail = came < 0;
 		ret = came == 0 && endpoint->begun;
+		if (came == 0 && endpoint->doubts_ends) {
+			endpoint->doubts_ends = false;
+			news_check_ends(endpoint);
+		}
 		lock_release(&endpoint->lock);
 	}
 	/* it is tried again with each call, and told once */

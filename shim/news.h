@@ -23,6 +23,8 @@ static inline void news_hear(struct endpoint *endpoint, int fd)
 		news_read(endpoint, fd);
 }
 
+/* Ends of peeled associations that nobody may have told, and now this process does. Lock held. */
+void news_check_ends(struct endpoint *endpoint);
 /* Ends of peeled associations that this process was not told of. The endpoint's lock is held. */
 void news_look_for_ends(struct endpoint *endpoint);
 

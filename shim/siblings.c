@@ -9,12 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ending.h"
 #include "epollset.h"
 #include "events/events.h"
 #include "exclusion.h"
 #include "line.h"
 #include "mailbox.h"
+#include "news.h"
 #include "peel.h"
 #include "source_queue.h"
 
@@ -257,16 +257,6 @@ static bool buries_dead(struct commons *commons)
 	return ret;
 }
 
-/* What it had taken of their ends it may not have told. */
-static void check_ends(struct endpoint *endpoint)
-{
-	for (struct association *a = endpoint->associations.first, *next; a; a = next) {
-		next = a->next;
-		if (association_peeled(a))
-			ending_check(endpoint, a);
-	}
-}
-
 /* A peel that another thread is at would leave its descriptor with a child that does not know it.
  */
 static void lock_one(struct endpoint *endpoint)
@@ -279,8 +269,10 @@ static void lock_one(struct endpoint *endpoint)
 	endpoint->strangers_ns = 0;
 	if (!endpoint->commons)
 		return;
-	if (buries_dead(endpoint->commons))
-		check_ends(endpoint);
+	/* a parent that only forks has read of no association; its child will, and then looks */
+	endpoint->doubts_ends = buries_dead(endpoint->commons);
+	if (endpoint->doubts_ends)
+		news_check_ends(endpoint);
 	__atomic_store_n(&endpoint->commons->forked_ns, now_ns(), __ATOMIC_RELAXED);
 	__atomic_add_fetch(&endpoint->commons->forks, 1, __ATOMIC_RELAXED);
 	if (endpoint->registrations && !endpoint->commons->sets_inherited) {
