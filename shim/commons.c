@@ -10,13 +10,29 @@
 
 enum { PROBES = 16 };
 
+static bool is_taken(pthread_mutex_t *mutex, int answer)
+{
+	if (answer == EOWNERDEAD)
+		answer = pthread_mutex_consistent(mutex);
+	if (answer)
+		errno = answer;
+	return answer == 0;
+}
+
 bool commons_lock(pthread_mutex_t *mutex)
 {
-	int ret = pthread_mutex_lock(mutex);
+	return is_taken(mutex, pthread_mutex_lock(mutex));
+}
 
-	if (ret == EOWNERDEAD)
-		ret = pthread_mutex_consistent(mutex);
-	return ret == 0;
+bool commons_lock_within(pthread_mutex_t *mutex, uint64_t most_ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	most_ns += (uint64_t)until.tv_nsec;
+	until.tv_sec += (time_t)(most_ns / 1000000000);
+	until.tv_nsec = (long)(most_ns % 1000000000);
+	return is_taken(mutex, pthread_mutex_timedlock(mutex, &until));
 }
 
 static size_t state_size(void)

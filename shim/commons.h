@@ -53,8 +53,10 @@ struct commons {
 	uint64_t states[]; /* the policy's: of the socket, then of each that is counted */
 };
 
-/* False: this thread is inside already, interrupted by a handler. */
+/* False: EDEADLK, this thread is inside already, interrupted by a handler. */
 bool commons_lock(pthread_mutex_t *mutex);
+/* The same, but not for longer than that: ETIMEDOUT. */
+bool commons_lock_within(pthread_mutex_t *mutex, uint64_t most_ns);
 
 /*
  * Makes it, with this process its only holder. The endpoint's lock is held. False when there is no

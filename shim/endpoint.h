@@ -86,9 +86,8 @@ struct endpoint {
 	int commons_fd __attribute__((aligned(8)));
 	int mail_in __attribute__((aligned(8)));
 	int mail_out __attribute__((aligned(8)));
-	uint64_t read; /* how far it has read what is in the mailbox */
-	sctp_assoc_t
-		begun; /* whose peel another has begun, by its letters, and not ended; 0: none */
+	uint64_t read;	       /* how far it has read what is in the mailbox */
+	sctp_assoc_t begun;    /* whose peel another has begun and not ended, 0: nobody's */
 	uint64_t begun_at;     /* where the letter is that has its descriptor */
 	bool begun_hides;      /* what that says of SCTP_ASSOC_CHANGE */
 	bool announced;	       /* this process has begun one */

@@ -2,7 +2,6 @@
 #include "exclusion.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "commons.h"
 #include "news.h"
@@ -73,27 +72,10 @@ static void end_among_processes(struct endpoint *endpoint)
 	pthread_mutex_unlock(&commons->peel);
 }
 
-static struct timespec in(uint64_t ns)
-{
-	struct timespec ret;
-
-	clock_gettime(CLOCK_REALTIME, &ret);
-	ns += (uint64_t)ret.tv_nsec;
-	ret.tv_sec += (time_t)(ns / 1000000000);
-	ret.tv_nsec = (long)(ns % 1000000000);
-	return ret;
-}
-
 enum turn peel_keep_others_off(struct commons *commons, uint64_t most_ns)
 {
-	struct timespec until = most_ns ? in(most_ns) : (struct timespec){0, 0};
-	int ret = most_ns ? pthread_mutex_timedlock(&commons->peel, &until)
-			  : pthread_mutex_lock(&commons->peel);
-
-	if (ret == EOWNERDEAD)
-		ret = pthread_mutex_consistent(&commons->peel);
-	if (ret)
-		return ret == EDEADLK ? TURN_OWN : TURN_TAKEN;
+	if (most_ns ? !commons_lock_within(&commons->peel, most_ns) : !commons_lock(&commons->peel))
+		return errno == EDEADLK ? TURN_OWN : TURN_TAKEN;
 	/* as one has left it that died in its peel */
 	__atomic_store_n(&commons->peeling, false, __ATOMIC_RELEASE);
 	return TURN_OURS;
@@ -106,8 +88,11 @@ void peel_let_others(struct commons *commons)
 
 static void wait_for_processes(struct commons *commons)
 {
+	int kept = errno;
+
 	if (peel_keep_others_off(commons, 0) == TURN_OURS)
 		peel_let_others(commons);
+	errno = kept;
 }
 
 static void exclude_among_processes(struct endpoint *endpoint, struct commons *commons)

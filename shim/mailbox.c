@@ -220,15 +220,15 @@ static int look(struct endpoint *endpoint, uint64_t at, enum letter_kind kind, s
 int mailbox_fetch_begun(struct endpoint *endpoint)
 {
 	struct letter letter;
-	int ret = -1, kept = errno;
+	int ret = -ENOENT, number = -ENOENT, kept = errno;
 
 	lock_mail(endpoint);
 	if (endpoint->begun_at >= endpoint->commons->dropped &&
 	    endpoint->begun_at < endpoint->commons->posted)
-		(void)look(endpoint, endpoint->begun_at, LETTER_BEGUN, &letter, &ret);
+		ret = look(endpoint, endpoint->begun_at, LETTER_BEGUN, &letter, &number);
 	unlock_mail(endpoint);
 	errno = kept;
-	return ret;
+	return ret > 0 ? number : ret;
 }
 
 int mailbox_read(struct endpoint *endpoint, struct letter *ret, int *ret_fd, bool *ret_missed)
@@ -305,8 +305,7 @@ void mailbox_tidy(struct endpoint *endpoint)
 
 	lock_mail(endpoint);
 	until = endpoint->commons->posted;
-	/* what this process lacks it cannot put in again for others; nor what is not peeled off yet
-	 */
+	/* what this process lacks, or has not made known yet, it cannot put in again for others */
 	if (endpoint->read == until && !endpoint->has_lost_mail && !endpoint->begun &&
 	    !endpoint->announced && is_worth_it(endpoint, until) && put_living_in(endpoint) == 0) {
 		PUBLISH(endpoint->read, endpoint->commons->posted);

@@ -53,8 +53,8 @@ int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
 		 const struct association *association);
 /* LETTER_BEGUN, for a descriptor that no record has yet. 0, or -errno. */
 int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd, bool hides_changes);
-/* The descriptor of the LETTER_BEGUN that endpoint->begun_at tells; -1 if that has been taken out.
- */
+/* The descriptor of the LETTER_BEGUN that endpoint->begun_at tells; -ENOENT: it has been taken out,
+ * for the peel is over; -errno: not now. */
 int mailbox_fetch_begun(struct endpoint *endpoint);
 /*
  * The next letter for this process, with the descriptor that comes with it or -1 in *ret_fd: 1. 0:

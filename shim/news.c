@@ -12,7 +12,7 @@
 #include "source_queue.h"
 #include "telling.h"
 
-static const uint64_t PATIENCE_NS = 20000000;
+static const uint64_t PATIENCE_NS = 20000000; /* a peel takes some 50 us */
 
 /*
  * Another process has peeled it off; from here on this one finds it on its own descriptor. False:
@@ -140,17 +140,18 @@ static void see_it_end(struct endpoint *endpoint, int fd)
 	struct commons *commons = endpoint->commons;
 	enum turn turn = peel_keep_others_off(commons, PATIENCE_NS);
 	sctp_assoc_t id = 0;
-	int number = -1;
+	int number = -ENOENT;
 	bool hides_changes = false;
 
 	if (turn == TURN_TAKEN)
 		return;
 	if (read_letters(endpoint, fd) && lock_take(&endpoint->lock)) {
 		id = endpoint->begun;
-		PUBLISH(endpoint->begun, 0);
 		hides_changes = endpoint->begun_hides;
 		if (id)
 			number = mailbox_fetch_begun(endpoint);
+		if (number >= 0 || number == -ENOENT)
+			PUBLISH(endpoint->begun, 0);
 		lock_release(&endpoint->lock);
 	}
 	if (number >= 0) {

@@ -337,7 +337,7 @@ static void put_off(struct endpoint *endpoint, sctp_assoc_t id)
 static void move_association(struct endpoint *endpoint, int fd, const struct judgement *judgement,
 			     struct peeled *peeled)
 {
-	/* asked before there is something to lose; a lonely process keeps what it finds later */
+	/* asked while there is nothing to lose yet */
 	bool hides_changes = GLANCE(endpoint->commons) && !wants_changes(fd, judgement->id);
 	sigset_t all, kept;
 
