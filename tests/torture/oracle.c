@@ -77,16 +77,24 @@ static bool is_complete(const struct life *life)
 	return life->ending != GRACEFUL || life->got == life->sent;
 }
 
-/* What did not come of an association: all of it when it ended gracefully, else the gaps. */
+/*
+ * What did not come of an association: all of it when it ended gracefully, else the gaps in its
+ * streams. What is not in order, or in another stream, may have been on its way when it ended.
+ */
 static unsigned count_missing(const struct life *life)
 {
-	unsigned ret = 0, end = life->sent;
+	bool later[STREAMS] = {false};
+	unsigned ret = 0;
 
-	if (life->ending != GRACEFUL)
-		while (end > 0 && !life->messages[end - 1].place)
-			end--;
-	for (unsigned n = 0; n < end; n++)
-		ret += !life->messages[n].place;
+	for (unsigned n = life->sent; n-- > 0;) {
+		const struct sent *sent = &life->messages[n];
+
+		if (sent->place)
+			later[sent->stream] |= !sent->unordered;
+		else
+			ret += life->ending == GRACEFUL ||
+			       (!sent->unordered && later[sent->stream]);
+	}
 	return ret;
 }
 
