@@ -32,6 +32,8 @@ void peel_hold(struct endpoint *endpoint, const char *why);
  * last user leaves. The endpoint's lock is held.
  */
 void peel_retire(struct endpoint *endpoint, struct association *association);
+/* The same for another reason than its end ("moved"). */
+void peel_retire_as(struct endpoint *endpoint, struct association *association, const char *state);
 /* A shared association ended ("down") or was taken by the program ("moved"). Lock held. */
 void peel_forget_shared(struct endpoint *endpoint, sctp_assoc_t id, const char *state);
 /*
@@ -54,8 +56,9 @@ bool peel_alive(int fd, sctp_assoc_t id);
 void peel_end_all(struct endpoint *endpoint);
 
 /*
- * The program itself peels (X01): gives it a descriptor of its own for `id`. Returns the number, or
- * -1 with errno as the kernel answers. `option` is SCTP_SOCKOPT_PEELOFF or _FLAGS; flags SOCK_*.
+ * own_peel.c. The program itself peels (X01): gives it a descriptor of its own for `id`. Returns
+ * the number, or -1 with errno as the kernel answers. `option` is SCTP_SOCKOPT_PEELOFF or _FLAGS;
+ * flags SOCK_*.
  */
 int peel_for_program(struct endpoint *endpoint, int fd, sctp_assoc_t id, int option,
 		     unsigned int flags);
