@@ -179,30 +179,45 @@ void ancillary_deliver(const struct msghdr *inner, struct msghdr *outer, bool hi
 	outer->msg_controllen = outer->msg_control ? outer->msg_controllen - left : 0;
 }
 
+bool ancillary_next(const struct msghdr *msg, size_t *at, struct control *ret)
+{
+	const char *control = msg->msg_control;
+	struct cmsghdr head;
+
+	if (*at > msg->msg_controllen || msg->msg_controllen - *at < sizeof(head) ||
+	    nowhere(control))
+		return false;
+	memcpy(&head, control + *at, sizeof(head));
+	if (head.cmsg_len < sizeof(head) || head.cmsg_len > msg->msg_controllen - *at)
+		return false;
+	*ret = (struct control){head.cmsg_level, head.cmsg_type, head.cmsg_len - sizeof(head),
+				control + *at + sizeof(head)};
+	*at += CMSG_ALIGN(head.cmsg_len);
+	return true;
+}
+
 void ancillary_destination(const struct msghdr *msg, struct destination *ret)
 {
+	struct control control;
+
 	*ret = (struct destination){.has_id = false};
 	if (msg->msg_name && msg->msg_namelen > 0)
 		(void)peer_address_from(&ret->peer, msg->msg_name, msg->msg_namelen);
-	if (nowhere(msg->msg_control))
-		return;
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg;
-	     cmsg = CMSG_NXTHDR((struct msghdr *)(uintptr_t)msg, cmsg)) {
-		if (cmsg->cmsg_level != IPPROTO_SCTP || cmsg->cmsg_len < sizeof(*cmsg))
+	for (size_t at = 0; ancillary_next(msg, &at, &control);) {
+		if (control.level != IPPROTO_SCTP)
 			continue;
-		if (cmsg->cmsg_type == SCTP_SNDRCV &&
-		    cmsg->cmsg_len == CMSG_LEN(sizeof(struct sctp_sndrcvinfo))) {
+		if (control.type == SCTP_SNDRCV && control.size == sizeof(struct sctp_sndrcvinfo)) {
 			struct sctp_sndrcvinfo info;
 
-			memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
+			memcpy(&info, control.data, sizeof(info));
 			ret->has_id = true;
 			ret->id = info.sinfo_assoc_id;
 			ret->flags = info.sinfo_flags;
-		} else if (cmsg->cmsg_type == SCTP_SNDINFO &&
-			   cmsg->cmsg_len == CMSG_LEN(sizeof(struct sctp_sndinfo))) {
+		} else if (control.type == SCTP_SNDINFO &&
+			   control.size == sizeof(struct sctp_sndinfo)) {
 			struct sctp_sndinfo info;
 
-			memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
+			memcpy(&info, control.data, sizeof(info));
 			ret->has_id = true;
 			ret->id = info.snd_assoc_id;
 			ret->flags = info.snd_flags;

@@ -39,6 +39,20 @@ void ancillary_read(const struct msghdr *inner, size_t n, struct received *ret);
 void ancillary_deliver(const struct msghdr *inner, struct msghdr *outer, bool hide_rcvinfo,
 		       bool hide_arrival);
 
+/* A control message in a program's buffer, which may be damaged and stand at any address. */
+struct control {
+	int level, type;
+	size_t size; /* of the data, without head and padding */
+	const char *data;
+};
+
+/*
+ * The control message at *at, which is 0 at first and the place of the next one then. False at the
+ * end, and at one that the buffer has not as a whole: the kernel refuses all of them for it
+ * (include/linux/socket.h:CMSG_OK), where CMSG_NXTHDR(3) may leave the buffer or never end.
+ */
+bool ancillary_next(const struct msghdr *msg, size_t *at, struct control *ret);
+
 /* Where a send is to go. */
 struct destination {
 	struct peer_address peer; /* family 0: no address given */

@@ -176,10 +176,14 @@ void association_free(struct associations *all, struct association *association)
 
 bool peer_address_from(struct peer_address *ret, const struct sockaddr *addr, socklen_t len)
 {
+	sa_family_t family;
+
 	memset(ret, 0, sizeof(*ret));
-	if (nowhere(addr) || len < sizeof(addr->sa_family))
+	if (nowhere(addr) || len < sizeof(family))
 		return false;
-	if (addr->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
+	/* it may stand at any address */
+	memcpy(&family, addr, sizeof(family));
+	if (family == AF_INET && len >= sizeof(struct sockaddr_in)) {
 		struct sockaddr_in in;
 
 		memcpy(&in, addr, sizeof(in));
@@ -188,7 +192,7 @@ bool peer_address_from(struct peer_address *ret, const struct sockaddr *addr, so
 		ret->family = AF_INET;
 		return true;
 	}
-	if (addr->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
+	if (family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
 		struct sockaddr_in6 in6;
 
 		memcpy(&in6, addr, sizeof(in6));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ancillary.h"
 #include "endpoint.h"
 #include "peel.h"
 #include "telling.h"
@@ -11,17 +12,16 @@
 /* Each descriptor in the control messages. */
 static void for_each_passed(const struct msghdr *msg, void (*each)(int fd))
 {
+	struct control control;
 	int kept = errno;
 
-	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg;
-	     cmsg = CMSG_NXTHDR((struct msghdr *)(uintptr_t)msg, cmsg)) {
-		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
+	for (size_t at = 0; ancillary_next(msg, &at, &control);) {
+		if (control.level != SOL_SOCKET || control.type != SCM_RIGHTS)
 			continue;
-		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= cmsg->cmsg_len;
-		     at += sizeof(int)) {
+		for (size_t i = 0; i < control.size / sizeof(int); i++) {
 			int fd;
 
-			memcpy(&fd, (const char *)cmsg + at, sizeof(fd));
+			memcpy(&fd, control.data + i * sizeof(fd), sizeof(fd));
 			each(fd);
 		}
 	}

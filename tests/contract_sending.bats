@@ -47,6 +47,12 @@ load contract
 }
 
 # contract: S01
+@test "control messages longer than their buffer, which ends where memory ends" {
+	requires plain
+	contract 1 send s01-cut-controls
+}
+
+# contract: S01
 @test "headers, names and control messages that are nowhere: EFAULT" {
 	requires plain
 	contract 1 send s01-nowhere

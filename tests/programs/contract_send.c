@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* contract_send: rows S01, S02, S03 and S05, what a program sends and where it goes. */
+#include <sys/mman.h>
+
 #include "contract.h"
 
 /* ---- S01: every call that sends ---- */
@@ -480,6 +482,42 @@ static void s01_damaged_controls(void)
 			make_message(data, "A", peers[0].heard++, sizeof(data));
 			add(&line, "length %zd in %zu", (ssize_t)lengths[i],
 			    (size_t)header.msg_controllen);
+			if (OUTCOME(line.text, sendmsg(server, &header, MSG_NOSIGNAL)) > 0)
+				peer_hears(&peers[0]);
+		}
+	peer_hears_nothing_more(&peers[0]);
+	close_scene(server);
+}
+
+/* Control messages that say more than the buffer has, which ends where nothing may be read. */
+static void s01_cut_controls(void)
+{
+	int server = open_scene(1);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *end = (char *)mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) +
+		    page;
+	static const ssize_t lengths[] = {48, 1000000, -1, -8, -16, -48};
+	struct sending s = {.id = peers[0].id, .carrier = SNDRCV};
+	_Alignas(struct cmsghdr) char control[256] = {0};
+	size_t used = write_carrier(control, &s);
+
+	if (mprotect(end, page, PROT_NONE))
+		die("mprotect");
+	for (size_t i = 0; i < COUNT(lengths); i++)
+		for (size_t room = 1; room <= used; room += room < 16 ? 5 : 8) {
+			struct iovec iov = {message_buffer, 60};
+			struct msghdr header = {.msg_iov = &iov,
+						.msg_iovlen = 1,
+						.msg_control = end - room,
+						.msg_controllen = room};
+			size_t length = (size_t)lengths[i];
+			struct line line = {.length = 0};
+
+			memcpy(control, &length, sizeof(length));
+			memcpy(end - room, control, room);
+			make_message(message_buffer, "A", peers[0].heard++, 60);
+			add(&line, "length %zd in %zu", lengths[i], room);
 			if (OUTCOME(line.text, sendmsg(server, &header, MSG_NOSIGNAL)) > 0)
 				peer_hears(&peers[0]);
 		}
@@ -1174,6 +1212,7 @@ static const struct test tests[] = {
 	{"s01-multihomed", s01_multihomed},
 	{"s01-controls", s01_controls},
 	{"s01-damaged-controls", s01_damaged_controls},
+	{"s01-cut-controls", s01_cut_controls},
 	{"s01-nowhere", s01_nowhere},
 	{"s01-ipv6", s01_ipv6},
 	{"s02-new", s02_new},
