@@ -8,6 +8,7 @@
 # make faults       the library's calls of libc fail, each with each of its errors, each time
 # make torture      any peers against any servers under any policy: MINUTES=10 SEED=1
 # make real         Debian's programs under the shim again, with 10,000 messages each
+# make fuzz         anything into all that reads what others write: DURATION=60 seconds each
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
@@ -63,6 +64,9 @@ PURE_PROGRAMS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c tests
 # The contract's programs where all sockets and addresses are IPv6.
 PROGRAMS6 := $(patsubst tests/programs/%.c,$(BUILD)/programs6/%,$(wildcard tests/programs/contract_*.c))
 # What tools/ stands on too.
+# These feed what no tool is linked with.
+SHIM_PROGRAMS := $(addprefix $(BUILD)/fuzz/,ancillary_fuzz handed_fuzz siblings_fuzz)
+FUZZERS := $(patsubst tests/%.c,$(BUILD)/%,$(wildcard tests/fuzz/*.c))
 TOOL_PROGRAMS := $(addprefix $(BUILD)/fuzz/,elf_fuzz live_fuzz trace_fuzz)
 TOOL_LIBS := -lelf -ljansson -lm -lncursesw -ltinfo
 CLASSES := $(if $(JAVAC),$(patsubst tests/%.java,$(BUILD)/%.class,$(wildcard tests/programs/*.java)))
@@ -80,6 +84,8 @@ all: $(BUILD)/libsctpeel.so $(if $(TOOL_SRC),$(BUILD)/sctpeel)
 programs: all $(PROGRAMS) $(PURE_PROGRAMS) $(BUILD)/programs/torture $(CLASSES) $(BEAMS)
 
 programs6: $(PROGRAMS6)
+
+fuzzers: $(FUZZERS)
 
 $(BUILD)/libsctpeel.so: $(call obj,$(SHIM_SRC)) $(BUILD)/libsctpeel.map
 	$(call quiet,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $(SHIM_LDFLAGS) -o $@ $(filter %.o,$^) -ldl
@@ -129,7 +135,11 @@ $(TOOL_PROGRAMS): $(BUILD)/%: tests/%.c $(filter-out %/sctpeel.o,$(call obj,$(TO
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) $(TOOL_LIBS)
 
-$(filter-out $(TOOL_PROGRAMS),$(PURE_PROGRAMS)): $(BUILD)/%: tests/%.c $(BUILD)/libpure.a
+$(SHIM_PROGRAMS): $(BUILD)/%: tests/%.c $(call obj,$(SHIM_SRC))
+	@mkdir -p $(@D)
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter %.c %.o,$^) -ldl -lm
+
+$(filter-out $(TOOL_PROGRAMS) $(SHIM_PROGRAMS),$(PURE_PROGRAMS)): $(BUILD)/%: tests/%.c $(BUILD)/libpure.a
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libpure.a -lm
 
@@ -160,6 +170,14 @@ faults:
 	@tests/setup test
 	@$(MAKE) --no-print-directory programs
 	@EVERY=1 BUILD=$(BUILD) TEST_TIMEOUT=7200 GUEST_TIMEOUT=7200 tests/run tests/faults.bats
+
+fuzz: DURATION ?= 60
+fuzz:
+	@tests/setup test fuzz
+	@$(MAKE) --no-print-directory programs
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SANITIZE=fuzzer,address,undefined \
+		CPPFLAGS='$(CPPFLAGS) -DLIBFUZZER' fuzzers
+	@BUILD=$(BUILD) tests/fuzz/run $(DURATION) $(FUZZ)
 
 # Each hour of the clock has its seeds, unless SEED says where to begin.
 torture: MINUTES ?= 10
@@ -272,9 +290,9 @@ deb:
 	@ls $(BUILD)/deb/*.deb
 
 clean:
-	rm -rf build build-asan build-tsan build-clang $(BUILD)
+	rm -rf build build-asan build-tsan build-clang build-fuzz $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs programs6 test faults torture real mutants demo bench bench-quick sanitize tsan valgrind smp check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 fuzzers test faults fuzz torture real mutants demo bench bench-quick sanitize tsan valgrind smp check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -15,6 +15,8 @@
  * their length, but each reader needs as many free numbers as come together.
  */
 enum { TOGETHER = 16, ROOM_FOR_ONE = 4096, BUFFER = 4 << 20, SPARE = 128 };
+/* No more fits in, whatever the commons say (the kernel doubles a buffer's size). */
+enum { MOST = 2 * BUFFER };
 
 struct envelope {
 	struct letter letters[TOGETHER];
@@ -178,7 +180,8 @@ int mailbox_post_begun(struct endpoint *endpoint, sctp_assoc_t id, int fd, bool 
 	return ret;
 }
 
-/* The descriptors that came; all but that of a letter of this kind are closed. -1 without one. */
+/* The descriptors that came; all but that of a letter of this kind are closed. -1 without one.
+ * `letter` NULL: there is none that could say which. */
 static int pick(struct msghdr *msg, const struct letter *letter, enum letter_kind kind)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -190,7 +193,7 @@ static int pick(struct msghdr *msg, const struct letter *letter, enum letter_kin
 		int fd;
 
 		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
-		if (letter->kind == kind && letter->descriptor == i)
+		if (letter && letter->kind == kind && letter->descriptor == i)
 			ret = fd;
 		else
 			libc.close(fd);
@@ -205,13 +208,21 @@ static int look(struct endpoint *endpoint, uint64_t at, enum letter_kind kind, s
 	struct envelope envelope;
 	struct iovec iov;
 	struct msghdr msg = message(&envelope, &iov, 1, TOGETHER);
-	int off = (int)(at - endpoint->commons->dropped);
+	const struct commons *commons = endpoint->commons;
+	int off = (int)(at - commons->dropped);
+	ssize_t n;
 
+	/* else it would never end: a negative offset reads the first one, each time (socket(7)) */
+	if (commons->posted - commons->dropped > MOST || at - commons->dropped > MOST)
+		return -EIO;
 	if (libc.setsockopt(endpoint->mail_out, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)) < 0)
 		return -errno;
-	if (libc.recvmsg(endpoint->mail_out, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) !=
-	    (ssize_t)sizeof(*ret))
+	n = libc.recvmsg(endpoint->mail_out, &msg, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n != (ssize_t)sizeof(*ret)) {
+		if (n > 0)
+			(void)pick(&msg, NULL, kind);
 		return -EIO;
+	}
 	*ret = envelope.letters[0];
 	*ret_fd = pick(&msg, ret, kind);
 	return ret->kind == kind && *ret_fd < 0 ? -EMFILE : 1;
