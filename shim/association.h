@@ -53,6 +53,7 @@ struct association {
 	uint64_t bytes, msgs;
 	uint64_t unfinished; /* bytes of a message whose end has not been read yet */
 	uint64_t retry_ns;   /* no peel before this time: the kernel refused one */
+	uint64_t tell_ns;    /* until when its next decision would come too soon */
 	const char *held;    /* what stood against the peel last */
 	struct policy_kernel_figures *figures; /* NULL until a rule asks */
 	uint64_t figures_ns;

@@ -340,13 +340,19 @@ static bool begin(struct endpoint *endpoint, struct attempt *attempt, struct vis
 	return true;
 }
 
-/* What came of it. */
+/*
+ * What came of it. Where something was taken away there may be more behind it than the kernel tells
+ * at once, so that one more look is due: an edge-triggered set is told but once.
+ */
 static enum outcome settle(struct endpoint *endpoint, struct attempt *attempt, struct visit *visit,
-			   const struct msghdr *asked, enum purpose purpose, uint64_t now)
+			   const struct msghdr *asked, enum purpose purpose, uint64_t now,
+			   int *looks)
 {
 	enum outcome ret;
+	uint32_t departures;
 
 	(void)lock_take(&endpoint->lock);
+	departures = endpoint->departures;
 	visit->association = NULL;
 	if (attempt->association)
 		attempt->association->readers--;
@@ -354,6 +360,8 @@ static enum outcome settle(struct endpoint *endpoint, struct attempt *attempt, s
 			      : settle_failure(endpoint, attempt);
 	if (attempt->association)
 		ending_left(endpoint, attempt->association);
+	if (*looks > 1 && (attempt->n >= 0 || endpoint->departures != departures))
+		*looks = 1;
 	lock_release(&endpoint->lock);
 	if (attempt->association)
 		peel_unuse(endpoint, attempt->association);
@@ -390,7 +398,7 @@ static ssize_t receive_now(struct endpoint *endpoint, int fd, struct msghdr *msg
 		receive_from(endpoint, &attempt, msg, flags);
 		if (!(flags & MSG_DONTWAIT))
 			now = now_ns();
-		outcome = settle(endpoint, &attempt, &visit, &asked, purpose, now);
+		outcome = settle(endpoint, &attempt, &visit, &asked, purpose, now, &looks);
 		if (attempt.judgement.tell || attempt.judgement.act)
 			peel_act(endpoint, fd, &attempt.judgement);
 	} while (outcome == TRY_ON);

@@ -135,14 +135,15 @@ static int free_numbers(int first, int n)
  */
 bool hidden_budget(uint64_t now)
 {
-	static uint32_t sure; /* peels that the last look still covers */
+	static uint32_t sure; /* peels that the last look still covers, within that limit */
+	static int limit_then;
 	static uint64_t refused_ns;
-	int wanted = (int)settings_get()->fd_reserve + 1, found = 0, kept = errno, end;
+	int wanted = (int)settings_get()->fd_reserve + 1, found = 0, kept = errno, end = limit();
 	uint32_t left = __atomic_load_n(&sure, __ATOMIC_RELAXED);
 
 	if (hidden_count() >= settings_get()->max)
 		return false;
-	if (left > 0) {
+	if (left > 0 && __atomic_load_n(&limit_then, __ATOMIC_RELAXED) == end) {
 		__atomic_store_n(&sure, left - 1, __ATOMIC_RELAXED);
 		return true;
 	}
@@ -150,7 +151,7 @@ bool hidden_budget(uint64_t now)
 		return false;
 	if (!__libc_single_threaded)
 		wanted += MARGIN_FOR_THREADS;
-	end = limit();
+	__atomic_store_n(&limit_then, end, __ATOMIC_RELAXED);
 	while (end > 0 && found < wanted + PEELS_A_LOOK) {
 		int n = end < WINDOW ? end : WINDOW;
 
@@ -158,6 +159,7 @@ bool hidden_budget(uint64_t now)
 		end -= n;
 	}
 	errno = kept;
+	__atomic_store_n(&sure, 0, __ATOMIC_RELAXED);
 	if (found < wanted) {
 		refused_ns = now;
 		return false;

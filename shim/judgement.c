@@ -98,6 +98,22 @@ static bool changes(const struct association *association, uint8_t verdict, cons
 	       (verdict == VERDICT_KEEP && association->rule != rule);
 }
 
+/*
+ * A peer that makes the rules change their mind with each message must not fill the trace: eight
+ * changes at once are told, then one in a quarter of a second. What is passed over is not lost for
+ * good, the next message asks again.
+ */
+static bool may_tell(struct association *association, uint64_t now)
+{
+	const uint64_t interval = 250000000, burst = 8 * interval;
+	uint64_t next = association->tell_ns > now ? association->tell_ns : now;
+
+	if (next - now > burst - interval)
+		return false;
+	association->tell_ns = next + interval;
+	return true;
+}
+
 void judge(struct endpoint *endpoint, int fd, struct association *association,
 	   const struct received *received, uint64_t now, struct judgement *ret)
 {
@@ -146,7 +162,8 @@ void judge(struct endpoint *endpoint, int fd, struct association *association,
 		verdict = held ? VERDICT_HOLD : VERDICT_PEEL;
 	}
 	ret->act = verdict == VERDICT_PEEL && settings->mode == MODE_ENFORCE;
-	ret->tell = changes(association, verdict, held, result.rule);
+	ret->tell = changes(association, verdict, held, result.rule) &&
+		    (may_tell(association, now) || ret->act);
 	if (!ret->act && !ret->tell)
 		return;
 	policy_evaluate(settings->policy, association->state, endpoint->policy_state, &input, true,

@@ -407,7 +407,9 @@ struct source *queue_choose(struct endpoint *endpoint, uint64_t now, int *looks)
 		bool works_long = now - endpoint->looked_ns > endpoint->look_ns;
 
 		look(endpoint, now);
-		++*looks;
+		/* nothing but ends so far: the original does not wait for the rest of them */
+		if (++*looks > 1)
+			found(endpoint, &endpoint->original);
 		if (works_long)
 			cut_turn(endpoint);
 	}
