@@ -7,6 +7,7 @@
 # make mutants      whether the tests notice when the code they test is taken out
 # make faults       the library's calls of libc fail, each with each of its errors, each time
 # make torture      any peers against any servers under any policy: MINUTES=10 SEED=1
+# make soak         two servers for an hour: what they cost must not grow; MINUTES=60
 # make real         Debian's programs under the shim again, with 10,000 messages each
 # make fuzz         anything into all that reads what others write: DURATION=60 seconds each
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
@@ -187,12 +188,18 @@ torture:
 	@$(MAKE) --no-print-directory programs
 	@BUILD=$(BUILD) tests/guest -- tests/torture/run -m $(MINUTES) $(SEED)
 
+soak: MINUTES ?= 60
+soak:
+	@tests/setup test
+	@$(MAKE) --no-print-directory programs
+	@BUILD=$(BUILD) tests/guest --timeout 36000 -- tests/soak $(MINUTES)
+
 # In make test these files are content with 500 messages, and with the shim alone.
 real: FILES ?= $(shell grep -l in_the_field tests/*.bats)
 real:
 	@tests/setup test
 	@$(MAKE) --no-print-directory programs
-	@BUILD=$(BUILD) MESSAGES=$(MESSAGES) WAYS='native all volume' TEST_TIMEOUT=3600 GUEST_TIMEOUT=14400 tests/run $(FILES)
+	@BUILD=$(BUILD) MESSAGES=$(MESSAGES) PATIENCE=12 WAYS='native all volume' TEST_TIMEOUT=3600 GUEST_TIMEOUT=14400 tests/run $(FILES)
 
 demo:
 	@tests/setup demo
@@ -293,6 +300,6 @@ clean:
 	rm -rf build build-asan build-tsan build-clang build-fuzz $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs programs6 fuzzers test faults fuzz torture real mutants demo bench bench-quick sanitize tsan valgrind smp check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 fuzzers test faults fuzz torture soak real mutants demo bench bench-quick sanitize tsan valgrind smp check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

@@ -17,15 +17,25 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: crowd [-n COUNT] [-w AT_ONCE] [-t SECONDS] [-a] PORT\n"
-			    "  -n COUNT     associations (10000)\n"
-			    "  -w AT_ONCE   so many at most wait for their echo (200)\n"
-			    "  -t SECONDS   give up when nothing comes for so long (60)\n"
-			    "  -a           all stay until the last one was answered\n";
+static const char usage[] =
+	"usage: crowd [-n COUNT] [-w AT_ONCE] [-t SECONDS] [-a] [-h ADDRESS] PORT\n"
+	"  -n COUNT     associations (10000)\n"
+	"  -w AT_ONCE   so many at most wait for their echo (200)\n"
+	"  -t SECONDS   give up when nothing comes for so long (60)\n"
+	"  -h ADDRESS   where the server is (127.0.0.1)\n"
+	"  -a           all stay until the last one was answered\n";
 
 static int most = 10000, window = 200, patience = 60;
 static bool stay;
 static struct sockaddr_in server = {.sin_family = AF_INET};
+
+static void set_server(const char *address)
+{
+	if (inet_pton(AF_INET, address, &server.sin_addr) == 1)
+		return;
+	fprintf(stderr, "crowd: %s: not an IPv4 address\n", address);
+	exit(2);
+}
 
 static double now(void)
 {
@@ -124,7 +134,8 @@ int main(int argc, char **argv)
 	int option, right, set, *staying;
 	double began;
 
-	while ((option = getopt(argc, argv, "n:w:t:a")) != -1) {
+	set_server("127.0.0.1");
+	while ((option = getopt(argc, argv, "n:w:t:ah:")) != -1) {
 		switch (option) {
 		case 'n':
 			most = atoi(optarg);
@@ -134,6 +145,9 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			patience = atoi(optarg);
+			break;
+		case 'h':
+			set_server(optarg);
 			break;
 		case 'a':
 			stay = true;
@@ -148,7 +162,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	server.sin_port = htons((in_port_t)atoi(argv[optind]));
-	server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	want_descriptors();
 	staying = calloc((size_t)most, sizeof(*staying));
 	set = epoll_create1(0);
