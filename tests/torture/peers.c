@@ -191,8 +191,9 @@ static bool send_message(struct peers *peers, struct peer *peer, struct message 
 	message_make(message);
 	if (sctp_sendmsg(peer->fd, message, message->size, NULL, 0, htonl(message->ppid),
 			 message->unordered ? SCTP_UNORDERED : 0, message->stream, 0, 0) < 0) {
-		/* of its end it will hear */
-		if (errno == EAGAIN || life->restarted || peers->plan->set[SET_kills])
+		/* EPIPE: the server ended it on another processor a moment ago: of that it hears */
+		if (errno == EAGAIN || errno == EPIPE || life->restarted ||
+		    peers->plan->set[SET_kills])
 			return false;
 		FAULT(peers, "peer %u life %u cannot send message %u: %m", peer->number,
 		      peer->lives - 1, life->sent);
