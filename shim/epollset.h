@@ -11,9 +11,9 @@
 #define SCTPEEL_EPOLLSET_H
 
 #include "endpoint.h"
+#include "registration.h"
 
 struct epollset;
-struct registration;
 
 /* epoll_ctl on an endpoint: results and errno as the kernel's for one socket. */
 int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epoll_event *event);
@@ -25,11 +25,25 @@ void epollset_each(const struct endpoint *endpoint,
 void epollset_watch_hub(struct endpoint *endpoint);
 /* The endpoint has had its first stall: its registrations ask stalls.c for output from now on. */
 void epollset_watch_stalls(struct endpoint *endpoint);
-/* All the waits. timeout NULL: for ever. `set` is pinned by the caller's descriptor. */
-int epollset_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
-		  const struct timespec *timeout, const sigset_t *mask);
-/* What a wait brought that began before `set` had endpoints in it. Returns how many are left. */
-int epollset_woken(struct epollset *set, struct epoll_event *events, int n);
+/* What one event of the kernel's means, looked up under the lock and used without it. */
+struct found {
+	struct registration *registration;
+	struct endpoint *endpoint;
+	int fd, epfd;
+	uint32_t events;
+	epoll_data_t data;
+	enum entry entry;
+	bool on_hub, on_stalls, told;
+};
+
+/* False: the event is none of ours. */
+bool epollset_look_up(const struct epollset *set, uint64_t tag, struct found *ret);
+/* EPOLLONESHOT: told once, by whichever entry; the others are put to sleep. */
+bool epollset_tell_once(const struct found *found);
+/* A wake-up that came to nothing must arm an EPOLLONESHOT entry again. */
+void epollset_rearm(const struct found *found);
+/* Pinned: one of the set's whose message is half read; NULL: there is none. */
+struct endpoint *epollset_half_read(const struct epollset *set);
 /* `to` is another number of the set. */
 void epollset_duplicated(struct epollset *set, int to);
 void epollset_closed(struct epollset *set);

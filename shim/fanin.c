@@ -360,7 +360,8 @@ static enum outcome settle(struct endpoint *endpoint, struct attempt *attempt, s
 			      : settle_failure(endpoint, attempt);
 	if (attempt->association)
 		ending_left(endpoint, attempt->association);
-	if (*looks > 1 && (attempt->n >= 0 || endpoint->departures != departures))
+	if (*looks > 1 &&
+	    ((attempt->association && attempt->n >= 0) || endpoint->departures != departures))
 		*looks = 1;
 	lock_release(&endpoint->lock);
 	if (attempt->association)

@@ -138,17 +138,18 @@ bool hidden_budget(uint64_t now)
 	static uint32_t sure; /* peels that the last look still covers, within that limit */
 	static int limit_then;
 	static uint64_t refused_ns;
-	int wanted = (int)settings_get()->fd_reserve + 1, found = 0, kept = errno, end = limit();
+	int wanted = (int)settings_get()->fd_reserve + 1, found = 0, kept = errno, end;
 	uint32_t left = __atomic_load_n(&sure, __ATOMIC_RELAXED);
 
 	if (hidden_count() >= settings_get()->max)
 		return false;
+	if (refused_ns && now - refused_ns < 10000000)
+		return false;
+	end = limit();
 	if (left > 0 && __atomic_load_n(&limit_then, __ATOMIC_RELAXED) == end) {
 		__atomic_store_n(&sure, left - 1, __ATOMIC_RELAXED);
 		return true;
 	}
-	if (refused_ns && now - refused_ns < 10000000)
-		return false;
 	if (!__libc_single_threaded)
 		wanted += MARGIN_FOR_THREADS;
 	__atomic_store_n(&limit_then, end, __ATOMIC_RELAXED);

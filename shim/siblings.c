@@ -69,7 +69,7 @@ bool siblings_alive(pid_t pid)
 }
 
 /* getdents64 by hand: opendir allocates. */
-struct entry {
+struct folder_entry {
 	uint64_t inode;
 	int64_t offset;
 	uint16_t size;
@@ -103,7 +103,8 @@ static bool has_open(pid_t pid, const char *socket)
 	while (!ret &&
 	       (n = libc.syscall(SYS_getdents64, dir, (long)buf, sizeof(buf), 0, 0, 0)) > 0) {
 		for (long at = 0; at < n && !ret;) {
-			const struct entry *entry = (const struct entry *)(const void *)(buf + at);
+			const struct folder_entry *entry =
+				(const struct folder_entry *)(const void *)(buf + at);
 
 			ret = links_to(dir, entry->name, socket);
 			at += entry->size;

@@ -4,6 +4,7 @@
 
 #include "doors/doors.h"
 #include "epollset.h"
+#include "epollwait.h"
 
 /* A number that was another's before: what it was is over. */
 static int opened(int epfd)
@@ -52,7 +53,7 @@ static int our_wait(struct epollset *set, int epfd, struct epoll_event *events, 
 {
 	struct timespec time = {timeout / 1000, (long)(timeout % 1000) * 1000000};
 
-	return epollset_wait(set, epfd, events, maxevents, timeout < 0 ? NULL : &time, mask);
+	return epollwait(set, epfd, events, maxevents, timeout < 0 ? NULL : &time, mask);
 }
 
 /* The first endpoint may have joined the set while we slept in it. */
@@ -60,7 +61,7 @@ static int woken(int epfd, struct epoll_event *events, int n)
 {
 	struct epollset *set = set_of(epfd);
 
-	return unlikely(set && n > 0) ? epollset_woken(set, events, n) : n;
+	return unlikely(set && n > 0) ? epollwait_woken(set, events, n) : n;
 }
 
 int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
@@ -87,7 +88,7 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 {
 	struct epollset *set = set_of(epfd);
 
-	return set ? epollset_wait(set, epfd, events, maxevents, timeout, mask)
+	return set ? epollwait(set, epfd, events, maxevents, timeout, mask)
 		   : woken(epfd, events,
 			   libc.epoll_pwait2(visible(epfd), events, maxevents, timeout, mask));
 }
