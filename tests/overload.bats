@@ -34,7 +34,7 @@ resident() {
 	"$PROGRAMS/crowd" -n 400 -a 5401
 	wait_until no_association 5401
 	wait_until descriptors_are "$(pid_of server)" "$before"
-	"$PROGRAMS/crowd" -n 1 -t 5 5401
+	"$PROGRAMS/crowd" -n 1 -t 20 5401
 	assert_equal "$(traced '.event == "peel" and .effect.errno == 0')" 402
 	stop server
 }
