@@ -13,6 +13,7 @@
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
+# make coverage     which lines of shim/ the tests reach
 # make tsan         those with threads, under ThreadSanitizer, on two processors
 # make valgrind     the contract's programs: memory and descriptors
 # make smp          those with threads and processes, on two processors
@@ -49,6 +50,12 @@ ALL_CFLAGS += $(if $(findstring thread,$(SANITIZE)),-Wno-tsan)
 else
 SHIM_LDFLAGS += -Wl,--no-undefined
 FORTIFY := -D_FORTIFY_SOURCE=2
+endif
+
+# Threads count, too; what is killed before it ends is not counted.
+ifdef COVERAGE
+ALL_CFLAGS += --coverage -fprofile-update=atomic
+LDFLAGS += --coverage
 endif
 
 # Policy, events and what these stand on know nothing of sockets: the tools and fuzzers link them too.
@@ -221,6 +228,13 @@ sanitize:
 	@$(MAKE) --no-print-directory BUILD=build-asan SANITIZE=address,undefined programs
 	@BUILD=build-asan SHIM_VARIANT=asan tests/run $(FILES)
 
+coverage:
+	@tests/setup test
+	@$(MAKE) --no-print-directory BUILD=build-coverage COVERAGE=1 programs
+	@find build-coverage -name '*.gcda' -delete
+	@BUILD=build-coverage tests/run $(FILES) || true
+	@tests/coverage build-coverage
+
 # Where threads meet, and processes.
 MEETINGS := $(addprefix tests/,contract_threads.bats contract_stalls.bats contract_waiting.bats torture.bats)
 tsan: FILES ?= $(MEETINGS)
@@ -297,9 +311,9 @@ deb:
 	@ls $(BUILD)/deb/*.deb
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-fuzz $(BUILD)
+	rm -rf build build-asan build-tsan build-clang build-coverage build-fuzz $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs programs6 fuzzers test faults fuzz torture soak real mutants demo bench bench-quick sanitize tsan valgrind smp check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 fuzzers test faults fuzz torture soak real mutants demo bench bench-quick sanitize coverage tsan valgrind smp check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:
