@@ -13,6 +13,7 @@
 # make bench        what it costs and brings, in instructions; bench-quick: a part of it
 # make check        compilers, analysers, formatting
 # make sanitize     the tests again, under AddressSanitizer and UBSan
+# make compat       as other compilers make it, and beside other preloads
 # make coverage     which lines of shim/ the tests reach
 # make tsan         those with threads, under ThreadSanitizer, on two processors
 # make valgrind     the contract's programs: memory and descriptors
@@ -235,6 +236,11 @@ coverage:
 	@BUILD=build-coverage tests/run $(FILES) || true
 	@tests/coverage build-coverage
 
+compat:
+	@tests/setup test compat
+	@$(MAKE) --no-print-directory programs
+	@FILES="$(FILES)" tests/compat $(WAYS)
+
 # Where threads meet, and processes.
 MEETINGS := $(addprefix tests/,contract_threads.bats contract_stalls.bats contract_waiting.bats torture.bats)
 tsan: FILES ?= $(MEETINGS)
@@ -311,9 +317,9 @@ deb:
 	@ls $(BUILD)/deb/*.deb
 
 clean:
-	rm -rf build build-asan build-tsan build-clang build-coverage build-fuzz $(BUILD)
+	rm -rf build build-asan build-tsan build-clang build-coverage build-compat build-fuzz $(BUILD)
 
 -include $(shell find $(BUILD) -name deb -prune -o -type f -name '*.d' -print 2>/dev/null)
-.PHONY: FORCE all programs programs6 fuzzers test faults fuzz torture soak real mutants demo bench bench-quick sanitize coverage tsan valgrind smp check install uninstall deb clean \
+.PHONY: FORCE all programs programs6 fuzzers test faults fuzz torture soak real mutants demo bench bench-quick sanitize coverage compat tsan valgrind smp check install uninstall deb clean \
 	check-setup check-gcc check-clang check-format check-shell check-cppcheck check-tidy
 .DELETE_ON_ERROR:

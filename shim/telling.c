@@ -49,8 +49,10 @@ static void set_live_address(struct live_address *to, const struct peer_address 
 /* As strncpy: a string that fills its field has no end. */
 static void set_text(char *to, size_t size, const char *text)
 {
-	if (text)
-		memcpy(to, text, strnlen(text, size));
+	size_t length = text ? strlen(text) : 0;
+
+	if (length > 0)
+		memcpy(to, text, length < size ? length : size);
 }
 
 /* Lock held. Not in the way of a message but for the first one. */

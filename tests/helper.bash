@@ -40,6 +40,8 @@ SHIM=$BUILD/libsctpeel.so
 # shellcheck disable=SC2034  # for the tests
 PROGRAMS=$BUILD/programs
 PRELOAD=${SANITIZER_PRELOAD:+$SANITIZER_PRELOAD:}$SHIM
+# tests/compat puts other libraries beside ours.
+PRELOAD=${PRELOAD_BEFORE:+$PRELOAD_BEFORE:}$PRELOAD${PRELOAD_AFTER:+:$PRELOAD_AFTER}
 # ThreadSanitizer overlooks atomics below its own poll and epoll_wait (BlockingCall): we stand above.
 [[ $PRELOAD != *libtsan* ]] || PRELOAD=$SHIM:$SANITIZER_PRELOAD
 [[ :$PATH: = *:$BUILD:* ]] || export PATH=$BUILD:$PATH:/usr/sbin:/sbin
