@@ -83,6 +83,19 @@ static void put_bytes(struct endpoint *endpoint, struct input *input)
 	put(endpoint, bytes, size, (int)(byte >> 1) % MOST_DESCRIPTORS, byte & 1);
 }
 
+/* Flags stay flags: what is neither 0 nor 1 is no bool for any compiler. */
+static void mend_flags(struct commons *commons)
+{
+	bool *flags[] = {&commons->peeling,	      &commons->held,
+			 &commons->sets_inherited,    &commons->set.nonblock,
+			 &commons->set.listening,     &commons->set.interleave,
+			 &commons->set.wants_rcvinfo, &commons->set.hides_rcvinfo,
+			 &commons->set.hides_arrival};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		*(uint8_t *)flags[i] &= 1;
+}
+
 /* Anywhere but in the locks. */
 static void scribble(struct endpoint *endpoint, struct input *input)
 {
@@ -97,6 +110,7 @@ static void scribble(struct endpoint *endpoint, struct input *input)
 	/* the first few words more often than what follows them */
 	at = (uint16_t)(at & 1 ? at % 128 : at % (of - size));
 	memcpy((char *)commons + first + at, bytes, size);
+	mend_flags(commons);
 }
 
 static void count(struct endpoint *endpoint, struct input *input)
