@@ -63,7 +63,7 @@ load contract
 
 # contract: D03
 @test "files put onto every high number" {
-	contract 5 descriptors d03-high-numbers
+	contract 5 descriptors d03-high-numbers SCTPEEL_FD_RESERVE=16
 }
 
 # contract: D03
