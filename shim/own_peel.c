@@ -22,15 +22,17 @@ static int peel_option(int fd, sctp_assoc_t id, int option, unsigned int flags)
 static void restore(struct endpoint *endpoint, int fd, int peeled, sctp_assoc_t id,
 		    bool unsubscribe)
 {
-	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 0};
+	struct sctp_event event;
 	int off = 0;
 
 	if (as_set(endpoint)->hides_rcvinfo)
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_RECVRCVINFO, &off, sizeof(off));
 	if (as_set(endpoint)->hides_arrival)
 		libc.setsockopt(peeled, SOL_SOCKET, SO_TIMESTAMPNS, &off, sizeof(off));
-	if (unsubscribe)
+	if (unsubscribe) {
+		peel_change_event(&event, id, false);
 		libc.setsockopt(peeled, SOL_SCTP, SCTP_EVENT, &event, sizeof(event));
+	}
 	if (settings_get()->rcvbuf || settings_get()->sndbuf)
 		inheritance_copy_buffers(fd, peeled);
 }

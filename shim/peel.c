@@ -2,6 +2,7 @@
 #include "peel.h"
 
 #include <errno.h>
+#include <string.h>
 #include <fcntl.h>
 #include <signal.h>
 
@@ -188,12 +189,21 @@ static int ask_kernel_to_peel(struct endpoint *endpoint, int fd, sctp_assoc_t id
 	return ret;
 }
 
+void peel_change_event(struct sctp_event *ret, sctp_assoc_t id, bool on)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->se_assoc_id = id;
+	ret->se_type = SCTP_ASSOC_CHANGE;
+	ret->se_on = on;
+}
+
 static bool wants_changes(int fd, sctp_assoc_t id)
 {
-	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE};
+	struct sctp_event event;
 	socklen_t len = sizeof(event);
 	int ret = -1;
 
+	peel_change_event(&event, id, false);
 	/* not to know would be to hide from the program what it wants to hear */
 	for (int tries = 0; ret < 0 && tries < 3; tries++)
 		ret = libc.getsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, &len);
@@ -202,10 +212,11 @@ static bool wants_changes(int fd, sctp_assoc_t id)
 
 bool peel_subscribe(int fd, sctp_assoc_t id)
 {
-	struct sctp_event event = {.se_assoc_id = id, .se_type = SCTP_ASSOC_CHANGE, .se_on = 1};
+	struct sctp_event event;
 
 	if (wants_changes(fd, id))
 		return false;
+	peel_change_event(&event, id, true);
 	return libc.setsockopt(fd, SOL_SCTP, SCTP_EVENT, &event, sizeof(event)) == 0;
 }
 

@@ -44,6 +44,9 @@ void peel_review(struct endpoint *endpoint, int fd, uint64_t now);
 /* Pins and unpins a peeled descriptor for a system call. Lock held for use, not for unuse. */
 void peel_use(struct association *association);
 void peel_unuse(struct endpoint *endpoint, struct association *association);
+/* A subscription to SCTP_ASSOC_CHANGE, its gap set too: the kernel is given all of it. No lock
+ * needed. */
+void peel_change_event(struct sctp_event *ret, sctp_assoc_t id, bool on);
 /*
  * A quiet end is invisible without a subscription to SCTP_ASSOC_CHANGE (KERNEL.md 4): takes one for
  * the association of this peeled descriptor. True when the program had none, so that it is ours
