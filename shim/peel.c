@@ -2,9 +2,9 @@
 #include "peel.h"
 
 #include <errno.h>
-#include <string.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 
 #include "ending.h"
 #include "events/events.h"

@@ -962,6 +962,8 @@ static void partial(int interleave, bool greeted, size_t capacity)
 	     interleave || !broken_in ? "as it should be" : "another broke in");
 	hear("then", server, MSG_DONTWAIT);
 	close_scene(server);
+	free(wholes);
+	free(r);
 }
 
 static void r05_partial(void)
