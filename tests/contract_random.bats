@@ -1,4 +1,5 @@
 # The transparency contract as a whole: programs that do anything, in any order.
+# seconds a test: 60
 load contract
 
 # contract: R02 R05 R06 N01 N02 S01 S03 X01 D01 W01

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154  # $output is bats'
 # Programs with one-to-one sockets, unmodified, under the shim that would peel everything: it leaves
 # them alone.
+# seconds a test: 20
 load oracle
 
 # untouched NAME...: they have seen nothing but their start and end.

@@ -1,4 +1,5 @@
 # Erlang servers, unmodified: on gen_sctp in the ways in which it takes messages, on the socket module.
+# seconds a test: 60
 load oracle
 
 setup() {

@@ -1,4 +1,5 @@
 # A Java server on com.sun.nio.sctp.SctpMultiChannel, unmodified.
+# seconds a test: 60
 load oracle
 
 setup() {

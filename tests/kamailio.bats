@@ -1,4 +1,5 @@
 # Kamailio with an SCTP listener, unmodified: four forked workers share one socket and what is peeled off from it.
+# seconds a test: 130
 load oracle
 
 setup() {

@@ -1,5 +1,6 @@
 # shellcheck shell=bash disable=SC2154  # $output, $stderr and $lines are bats'
 # The live page, the statistics and the probes of a real server.
+# seconds a test: 20
 
 load helper
 

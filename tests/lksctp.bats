@@ -1,4 +1,5 @@
 # The test programs of lksctp-tools as unmodified servers.
+# seconds a test: 70
 load oracle
 
 setup() {

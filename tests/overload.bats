@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154  # $output is bats'
 # More than anybody reckoned with: crowds, few descriptors, peers that make the rules change their
 # mind. What a full disk and a dead log receiver do is in events.bats and contract_faults.bats.
+# seconds a test: 30
 load oracle
 
 setup() {

@@ -1,4 +1,5 @@
 # Prefork servers of each style, unmodified: one socket, four workers.
+# seconds a test: 25
 load oracle
 
 # Ends of associations reach workers one after the other.

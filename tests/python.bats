@@ -1,4 +1,5 @@
 # Python servers on one SOCK_SEQPACKET socket, in the ways in which Python programs wait.
+# seconds a test: 55
 load oracle
 
 setup() {

@@ -1,5 +1,6 @@
 # rsplib: a registrar, pool elements and pool users, all of them unmodified and under the
 # shim. They all talk to the registrar on its one-to-many socket; one element registers all the time.
+# seconds a test: 120
 load oracle
 
 asap=10.9.8.1:3863

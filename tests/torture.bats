@@ -1,4 +1,5 @@
 # Any peers against any servers under any policy; make torture goes on with other seeds.
+# seconds a test: 50
 load helper
 
 torture() {
