@@ -7,7 +7,7 @@
  * An input: where the control buffer stands to a word, the length of the name, the room that the
  * program has for control messages, the notification's first part; then the bytes.
  *
- *   make fuzz-build && build-fuzz/ancillary_fuzz CORPUS tests/fuzz/ancillary
+ *   make fuzz FUZZ=ancillary
  */
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  *
  * An input: which sockets there are and which the memory tells the truth about, then the memory.
  *
- *   make fuzz-build && build-fuzz/handed_fuzz CORPUS tests/fuzz/handed
+ *   make fuzz FUZZ=handed
  */
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -40,16 +40,16 @@ static uint32_t once_draw(uint32_t below)
 static void once_try(struct once_input *input)
 {
 	for (int way = 0; way <= FUZZ_WAYS; way++) {
-		uint8_t *copy;
-
-		if (ONCE_BEFORE)
-			input->bytes[0] = (uint8_t)way;
+		const size_t size = ONCE_BEFORE + input->size;
 		/* ends where its memory ends */
-		copy = malloc(ONCE_BEFORE + input->size + 1);
+		uint8_t *copy = malloc(size > 0 ? size : 1);
+
 		if (!copy)
 			abort();
-		memcpy(copy, input->bytes, ONCE_BEFORE + input->size);
-		LLVMFuzzerTestOneInput(copy, ONCE_BEFORE + input->size);
+		if (ONCE_BEFORE)
+			input->bytes[0] = (uint8_t)way;
+		memcpy(copy, input->bytes, size);
+		LLVMFuzzerTestOneInput(copy, size);
 		free(copy);
 	}
 }

@@ -7,7 +7,7 @@
  *
  * An input is a list of things to do, of a byte each and what these take.
  *
- *   make fuzz-build && build-fuzz/siblings_fuzz CORPUS tests/fuzz/siblings
+ *   make fuzz FUZZ=siblings
  */
 #include "stand_in.h"
 
