@@ -76,9 +76,14 @@ void ending_look(struct endpoint *endpoint, struct association *association)
 	if (association->retired || defer(endpoint, association))
 		return;
 	visible = has_visible(association);
-	/* its end may have come while it was looked at, and have been drained with what it hides */
-	if (!visible && !association->ended)
+	/*
+	 * Its end may have come while it was looked at, and have been drained with what it hides;
+	 * or after that, with more before it. What came before an end is there once that is known.
+	 */
+	if (!visible && !association->ended) {
 		association->ended = !peel_alive(association->source.fd, association->id);
+		visible = association->ended && has_visible(association);
+	}
 	if (!visible && association->ended) {
 		if (endpoint->commons)
 			(void)mailbox_post(endpoint, LETTER_ENDED, association);

@@ -102,7 +102,16 @@ load contract
 	# shellcheck disable=SC2034  # for helper.bash
 	local PRELOAD=$SHIM:$BATS_TEST_TMPDIR/slow_peel.so
 	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/slow_peel.so" "$TESTS/preloads/slow_peel.c"
-	contract 1 notify n03-ends-amid SLOW=status
+	contract 1 notify n03-ends-amid SLOW=answer
+}
+
+# contract: R01 N03
+@test "what came while a restart is looked at, the end behind it, is not lost" {
+	requires plain
+	# shellcheck disable=SC2034  # for helper.bash
+	local PRELOAD=$SHIM:$BATS_TEST_TMPDIR/slow_peel.so
+	cc -D_GNU_SOURCE -shared -fPIC -o "$BATS_TEST_TMPDIR/slow_peel.so" "$TESTS/preloads/slow_peel.c"
+	contract 1 notify n03-all-amid SLOW=question
 }
 
 # contract: N03

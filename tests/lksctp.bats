@@ -278,7 +278,7 @@ darn_floods() {
 		assert_equal "$(grep -v '^sent a message' "$(err_of "flood$i-$way")")" '' || return
 		sent+=("$(grep -c '^sent a message' "$(err_of "flood$i-$way")")")
 	done
-	wait_until -t 60 ended_associations "$name" 'ASSOC_CHANGE - SHUTDOWN_COMP' 20 &&
+	wait_until -t 900 ended_associations "$name" 'ASSOC_CHANGE - SHUTDOWN_COMP' 20 &&
 		peels_are "$way" "$name" 5009 20 || return
 	read -ra arrived < <(rounds 100 119 <"$(out_of "$name")")
 	for i in {0..19}; do

@@ -585,14 +585,27 @@ static void n04_reconnect(void)
 			}
 }
 
-/* The server hears nothing while the peer dies, so that its next INIT is a restart: the same id. */
+/* The server hears nothing while its peer dies: the next INIT is a restart. */
+static void restart_unheard(int server, struct peer *peer)
+{
+	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {1, &nothing};
+	int none = 0;
+
+	if (setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)))
+		die("SO_ATTACH_FILTER");
+	abort_peer(peer);
+	pause_ms(20);
+	setsockopt(server, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+	connect_again(peer, server);
+}
+
+/* A restart: the same id. */
 static void n04_restart(void)
 {
 	for (int events = 0; events < 2; events++)
 		for (int unread = 0; unread < 2; unread++) {
-			int server = open_scene(2), none = 0;
-			struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-			struct sock_fprog program = {1, &nothing};
+			int server = open_scene(2);
 			struct peer *peer = &peers[0];
 			sctp_assoc_t old = peer->id;
 
@@ -600,13 +613,7 @@ static void n04_restart(void)
 			subscribe(server, SUB_DATA | (events ? SUB_ASSOC | SUB_SHUTDOWN : 0));
 			if (unread)
 				peer_sends(peer, 60);
-			if (setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, &program,
-				       sizeof(program)))
-				die("SO_ATTACH_FILTER");
-			abort_peer(peer);
-			pause_ms(20);
-			setsockopt(server, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
-			connect_again(peer, server);
+			restart_unheard(server, peer);
 			peer_sends(peer, 50);
 			hear_both_lives(server, old);
 			OUTCOME("by id", send_to_peer(server, peer, 40));
@@ -669,30 +676,49 @@ static void *abort_later(void *peer)
 	return NULL;
 }
 
-/* A restart that nobody subscribed to, and while it is looked at the association's end. */
-static void n03_ends_amid(void)
+static void *say_all_later(void *peer)
 {
-	int server = open_scene(1), none = 0, open = 0;
-	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-	struct sock_fprog program = {1, &nothing};
+	pause_ms(600);
+	/* so big that it does not ask for their delivery, which is slow here */
+	for (int i = 0; i < 3; i++)
+		peer_sends(peer, 2000);
+	close_peer(peer);
+	return NULL;
+}
+
+/* A restart that nobody subscribed to, and what happens in the middle of a look at it. */
+static int look_at_restart(void *(*meanwhile)(void *))
+{
+	int server = open_scene(1);
 	struct peer *peer = &peers[0];
 	pthread_t thread;
 
-	if (setsockopt(server, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)))
-		die("SO_ATTACH_FILTER");
-	abort_peer(peer);
-	pause_ms(20);
-	setsockopt(server, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
-	connect_again(peer, server);
-	if (pthread_create(&thread, NULL, abort_later, peer))
+	restart_unheard(server, peer);
+	if (pthread_create(&thread, NULL, meanwhile, peer))
 		die("pthread_create");
 	poll_now(server);
 	pthread_join(thread, NULL);
 	await_end(peer);
+	return server;
+}
+
+static void n03_ends_amid(void)
+{
+	int server = look_at_restart(abort_later), open = 0;
+
 	poll_now(server);
 	for (int fd = 0; fd < 1024; fd++)
 		open += one_to_many(fd);
 	tell("%d sockets open", open);
+	close_scene(server);
+}
+
+static void n03_all_amid(void)
+{
+	int server = look_at_restart(say_all_later);
+
+	for (int i = 0; i < 4; i++)
+		hear("after the restart", server, MSG_DONTWAIT);
 	close_scene(server);
 }
 
@@ -864,6 +890,7 @@ static const struct test tests[] = {
 	{"n04-restart", n04_restart},
 	{"n03-closed-at-once", n03_closed_at_once},
 	{"n03-ends-amid", n03_ends_amid},
+	{"n03-all-amid", n03_all_amid},
 	{"n03-loop", n03_loop},
 	{"n03-sockets", n03_sockets},
 	{"n05-dry", n05_dry},
