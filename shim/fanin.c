@@ -7,6 +7,7 @@
 #include "binding.h"
 #include "ending.h"
 #include "events/events.h"
+#include "newcomer.h"
 #include "news.h"
 #include "peel.h"
 #include "sleep.h"
@@ -255,40 +256,19 @@ static enum outcome settle_failure(struct endpoint *endpoint, struct attempt *at
 	return endpoint->associations.peeled > 0 ? TRY_ON : DELIVER;
 }
 
-/* Does the original's next message come from an association that we do not know yet? */
-static bool has_newcomer(const struct endpoint *endpoint, int fd)
-{
-	char control[ANCILLARY_SIZE] __attribute__((aligned(8)));
-	char bytes[sizeof(struct sctp_assoc_change)];
-	struct iovec iov = {bytes, sizeof(bytes)};
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct received got;
-	ssize_t n = libc.recvmsg(fd, &msg, MSG_PEEK | MSG_DONTWAIT);
-
-	if (n < 0)
-		return false;
-	ancillary_read(&msg, (size_t)n, &got);
-	return got.id != 0 && !association_find(&endpoint->associations, got.id);
-}
-
 /* A peer that comes back: the end of its old association is told before the new one begins. */
 static struct source *choose(struct endpoint *endpoint, int fd, uint64_t now, int *looks)
 {
-	struct source *source = queue_choose(endpoint, now, looks), *ended;
+	struct source *source = queue_choose(endpoint, now, looks), *first;
 
 	if (source != &endpoint->original || endpoint->bound || endpoint->hub < 0 ||
-	    endpoint->associations.peeled == 0 || !has_newcomer(endpoint, fd))
+	    endpoint->associations.peeled == 0)
 		return source;
-	ended = queue_take_ended(endpoint, now);
-	if (!ended)
+	first = newcomer_waits_for(endpoint, fd, now);
+	if (!first)
 		return source;
 	queue_keep(endpoint, source);
-	return ended;
+	return first;
 }
 
 /* Locks, so nested in a signal handler that interrupted us there is only the original. */

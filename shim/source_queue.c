@@ -416,12 +416,15 @@ struct source *queue_choose(struct endpoint *endpoint, uint64_t now, int *looks)
 	return next_in_turn(endpoint);
 }
 
-static struct source *ended_in(const struct endpoint *endpoint, struct source *source)
+static struct source *ended_in(const struct endpoint *endpoint, struct source *source, int *tries)
 {
-	for (; source; source = source->next) {
+	for (; source && *tries > 0; source = source->next) {
 		struct association *association = (struct association *)(void *)source;
 
-		if (source == &endpoint->original || peel_alive(source->fd, association->id))
+		if (source == &endpoint->original)
+			continue;
+		--*tries;
+		if (peel_alive(source->fd, association->id))
 			continue;
 		association->ended = true;
 		return source;
@@ -432,13 +435,14 @@ static struct source *ended_in(const struct endpoint *endpoint, struct source *s
 struct source *queue_take_ended(struct endpoint *endpoint, uint64_t now)
 {
 	struct source *ret;
+	int tries = LOOK_EVENTS;
 
 	look(endpoint, now);
-	ret = ended_in(endpoint, endpoint->fresh.first);
+	ret = ended_in(endpoint, endpoint->fresh.first, &tries);
 	if (!ret)
-		ret = ended_in(endpoint, endpoint->busy.first);
+		ret = ended_in(endpoint, endpoint->busy.first, &tries);
 	if (!ret && endpoint->current)
-		ret = ended_in(endpoint, endpoint->current);
+		ret = ended_in(endpoint, endpoint->current, &tries);
 	if (ret)
 		queue_remove(endpoint, ret);
 	return ret;

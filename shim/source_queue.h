@@ -47,8 +47,8 @@ void queue_refresh(struct endpoint *endpoint);
 /* Are there others whose turn will come without another look? */
 bool queue_has_others(const struct endpoint *endpoint);
 /*
- * Takes a readable source out whose association has ended, after a look; NULL: there is none. Its
- * last words come before the first of a new association of the same peer.
+ * Takes a readable source out whose association has ended, after a look; NULL: there is none among
+ * the first of them, as many as a look tells.
  */
 struct source *queue_take_ended(struct endpoint *endpoint, uint64_t now);
 /* It gave a message. */
