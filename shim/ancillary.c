@@ -75,7 +75,8 @@ static void read_notification(const struct msghdr *inner, size_t n, struct recei
 
 	memset(&event, 0, sizeof(event));
 	got = gather(inner, n, &event, sizeof(event));
-	ret->notification = event.sn_header.sn_type;
+	/* also the rest of one may begin with zeros: it is no data */
+	ret->notification = event.sn_header.sn_type ? event.sn_header.sn_type : SCTP_SN_TYPE_BASE;
 	if (got == 1) {
 		uint8_t low;
 
@@ -199,14 +200,17 @@ bool ancillary_next(const struct msghdr *msg, size_t *at, struct control *ret)
 void ancillary_destination(const struct msghdr *msg, struct destination *ret)
 {
 	struct control control;
+	bool has_sndinfo = false; /* counts wherever it stands (sctp_sendmsg_parse) */
 
 	*ret = (struct destination){.has_id = false};
 	if (msg->msg_name && msg->msg_namelen > 0)
-		(void)peer_address_from(&ret->peer, msg->msg_name, msg->msg_namelen);
+		ret->in6 = peer_address_from(&ret->peer, msg->msg_name, msg->msg_namelen) &&
+			   ((const struct sockaddr *)msg->msg_name)->sa_family == AF_INET6;
 	for (size_t at = 0; ancillary_next(msg, &at, &control);) {
 		if (control.level != IPPROTO_SCTP)
 			continue;
-		if (control.type == SCTP_SNDRCV && control.size == sizeof(struct sctp_sndrcvinfo)) {
+		if (control.type == SCTP_SNDRCV && !has_sndinfo &&
+		    control.size == sizeof(struct sctp_sndrcvinfo)) {
 			struct sctp_sndrcvinfo info;
 
 			memcpy(&info, control.data, sizeof(info));
@@ -218,7 +222,7 @@ void ancillary_destination(const struct msghdr *msg, struct destination *ret)
 			struct sctp_sndinfo info;
 
 			memcpy(&info, control.data, sizeof(info));
-			ret->has_id = true;
+			ret->has_id = has_sndinfo = true;
 			ret->id = info.snd_assoc_id;
 			ret->flags = info.snd_flags;
 		}

@@ -23,7 +23,7 @@ struct received {
 	uint32_t ppid; /* host byte order */
 	uint16_t flags;
 	uint64_t arrived_ns;	  /* CLOCK_REALTIME; 0: not known */
-	int notification;	  /* SCTP_ASSOC_CHANGE...; 0: data */
+	int notification;	  /* SCTP_ASSOC_CHANGE...; SCTP_SN_TYPE_BASE: any; 0: data */
 	int change;		  /* of SCTP_ASSOC_CHANGE: SCTP_COMM_UP...; -1 otherwise */
 	bool end;		  /* MSG_EOR */
 	struct peer_address peer; /* family 0: not known */
@@ -57,6 +57,7 @@ bool ancillary_next(const struct msghdr *msg, size_t *at, struct control *ret);
 struct destination {
 	struct peer_address peer; /* family 0: no address given */
 	bool has_id;
+	bool in6; /* the address was given as IPv6, mapped or not */
 	sctp_assoc_t id;
 	uint16_t flags; /* SCTP_EOF, SCTP_ABORT, SCTP_SENDALL... */
 };

@@ -28,6 +28,7 @@ void binding_take(struct endpoint *endpoint, struct source *source, sctp_assoc_t
 	}
 	bind_to(endpoint, source, false);
 	endpoint->half_read = id;
+	endpoint->half_read_ns = now_ns();
 }
 
 void binding_leave(struct endpoint *endpoint, const struct source *source)
@@ -39,6 +40,20 @@ void binding_leave(struct endpoint *endpoint, const struct source *source)
 bool binding_elsewhere(const struct endpoint *endpoint, const struct source *source)
 {
 	return endpoint->bound && endpoint->bound != source;
+}
+
+/*
+ * Nobody is told, who has not asked for it, that the rest of a message was given up: by an abort
+ * (net/sctp/ulpqueue.c:sctp_ulpq_abort_pd), by a restart, or since its lifetime was over
+ * (SCTP_PR_SCTP_TTL), after which the association lives on. A rest that is on its way comes sooner
+ * than this: RTO.max (RFC 9260 16).
+ */
+static const uint64_t GIVEN_UP_NS = UINT64_C(60000000000);
+
+static bool is_given_up(const struct endpoint *endpoint, int fd)
+{
+	return (endpoint->half_read != 0 && !peel_alive(fd, endpoint->half_read)) ||
+	       now_ns() - endpoint->half_read_ns > GIVEN_UP_NS;
 }
 
 /* The rest goes to whoever reads next, and that may have been another process: who knows? */
@@ -53,10 +68,7 @@ bool binding_awaits(struct endpoint *endpoint, struct source *source, int fd, ui
 
 	if (endpoint->bound != source || endpoint->binding != chosen)
 		return false;
-	/* nobody hears of an abort who has not asked for it: net/sctp/ulpqueue.c:sctp_ulpq_abort_pd
-	 */
-	if (rest && (endpoint->half_read == 0 || peel_alive(fd, endpoint->half_read)) &&
-	    !may_be_taken(endpoint))
+	if (rest && !is_given_up(endpoint, fd) && !may_be_taken(endpoint))
 		return true;
 	binding_leave(endpoint, source);
 	return false;

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "hidden.h"
 
 enum { PROBES = 16 };
+/* Others hold the counts for no longer than it takes to count. */
+static const uint64_t COUNTS_NS = 2000000;
 
 static bool is_taken(pthread_mutex_t *mutex, int answer)
 {
@@ -24,15 +27,24 @@ bool commons_lock(pthread_mutex_t *mutex)
 	return is_taken(mutex, pthread_mutex_lock(mutex));
 }
 
-bool commons_lock_within(pthread_mutex_t *mutex, uint64_t most_ns)
+/* 0, EOWNERDEAD, or ETIMEDOUT where one that is stopped has it (SIGSTOP, a debugger). */
+static int take_within(pthread_mutex_t *mutex, uint64_t most_ns)
 {
 	struct timespec until;
+	int answer = pthread_mutex_trylock(mutex);
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	if (answer != EBUSY)
+		return answer;
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	most_ns += (uint64_t)until.tv_nsec;
 	until.tv_sec += (time_t)(most_ns / 1000000000);
 	until.tv_nsec = (long)(most_ns % 1000000000);
-	return is_taken(mutex, pthread_mutex_timedlock(mutex, &until));
+	return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+}
+
+bool commons_lock_within(pthread_mutex_t *mutex, uint64_t most_ns)
+{
+	return is_taken(mutex, take_within(mutex, most_ns));
 }
 
 static size_t state_size(void)
@@ -83,12 +95,20 @@ static void move_in(struct endpoint *endpoint, struct commons *commons)
 	PUBLISH(endpoint->set, &commons->set);
 }
 
+/* Beyond the limit the kernel would not only refuse, but send SIGXFSZ. */
+static bool may_be_that_long(size_t size)
+{
+	struct rlimit most;
+
+	return getrlimit(RLIMIT_FSIZE, &most) < 0 || size <= most.rlim_cur;
+}
+
 bool commons_make(struct endpoint *endpoint)
 {
 	int fd = memfd_create("sctpeel", MFD_CLOEXEC);
 	struct commons *commons = NULL;
 
-	if (fd >= 0 && ftruncate(fd, (off_t)size_of_all()) == 0)
+	if (fd >= 0 && may_be_that_long(size_of_all()) && ftruncate(fd, (off_t)size_of_all()) == 0)
 		commons = map(fd);
 	if (!commons) {
 		if (fd >= 0)
@@ -193,15 +213,21 @@ static struct counted *find(struct commons *commons, sctp_assoc_t id, sctp_assoc
 	return NULL;
 }
 
-/* One that was killed inside may have counted a place that it did not fill, or the reverse. */
-static void lock_counts(struct commons *commons)
+/*
+ * One that was killed inside may have counted a place that it did not fill, or the reverse. False:
+ * one that is stopped has it; each goes by its own figures then.
+ */
+static bool lock_counts(struct commons *commons)
 {
-	if (pthread_mutex_lock(&commons->counts) != EOWNERDEAD)
-		return;
+	int answer = take_within(&commons->counts, COUNTS_NS);
+
+	if (answer != EOWNERDEAD)
+		return answer == 0;
 	commons->count = 0;
 	for (int i = 0; i < COUNTED; i++)
 		commons->count += commons->counted[i].id != 0;
 	pthread_mutex_consistent(&commons->counts);
+	return true;
 }
 
 /* With none free the place of another one: that one is counted anew, which only peels it later. */
@@ -229,7 +255,8 @@ struct counted *commons_take(struct endpoint *endpoint, struct association *asso
 	struct commons *commons = endpoint->commons;
 	struct counted *counted;
 
-	lock_counts(commons);
+	if (!lock_counts(commons))
+		return NULL;
 	counted = find(commons, association->id, association->id);
 	if (!counted)
 		counted = add(commons, association);
@@ -258,9 +285,8 @@ void commons_drop(struct endpoint *endpoint, sctp_assoc_t id)
 	struct commons *commons = endpoint->commons;
 	struct counted *counted;
 
-	if (!commons)
+	if (!commons || !lock_counts(commons))
 		return;
-	lock_counts(commons);
 	counted = find(commons, id, id);
 	if (counted) {
 		counted->id = 0;

@@ -29,12 +29,22 @@ bool ending_hides(struct association *association, const struct received *got, b
 	return true;
 }
 
+enum { MOST_ERRORS = 8 };
+
+/* What stands first is the rest of what the program has begun to read, whatever it looks like. */
+static bool is_half_read(const struct endpoint *endpoint, const struct association *association)
+{
+	return endpoint->bound == &association->source && !endpoint->bound_by_peek &&
+	       endpoint->half_notification;
+}
+
 /* True when something that the program may see stands first; what stands before that is gone then.
  */
-static bool has_visible(struct association *association)
+static bool has_visible(const struct endpoint *endpoint, struct association *association)
 {
 	char bytes[sizeof(struct sctp_assoc_change)];
 	struct iovec iov = {bytes, sizeof(bytes)};
+	int errors = 0;
 
 	for (;;) {
 		struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -44,10 +54,12 @@ static bool has_visible(struct association *association)
 		if (n < 0 && (errno == EAGAIN || errno == ENOTCONN))
 			return false;
 		/* an error that the end left behind is told once (KERNEL.md 4) */
+		if (n < 0 && ++errors > MOST_ERRORS)
+			return false;
 		if (n < 0)
 			continue;
 		ancillary_read(&msg, (size_t)n, &got);
-		if (!ending_hides(association, &got, true))
+		if (is_half_read(endpoint, association) || !ending_hides(association, &got, true))
 			return n > 0;
 		ending_drain(association->source.fd);
 	}
@@ -75,14 +87,14 @@ void ending_look(struct endpoint *endpoint, struct association *association)
 
 	if (association->retired || defer(endpoint, association))
 		return;
-	visible = has_visible(association);
+	visible = has_visible(endpoint, association);
 	/*
 	 * Its end may have come while it was looked at, and have been drained with what it hides;
 	 * or after that, with more before it. What came before an end is there once that is known.
 	 */
 	if (!visible && !association->ended) {
 		association->ended = !peel_alive(association->source.fd, association->id);
-		visible = association->ended && has_visible(association);
+		visible = association->ended && has_visible(endpoint, association);
 	}
 	if (!visible && association->ended) {
 		if (endpoint->commons)
@@ -91,6 +103,15 @@ void ending_look(struct endpoint *endpoint, struct association *association)
 	} else {
 		queue_keep(endpoint, &association->source);
 	}
+}
+
+bool ending_shows(struct endpoint *endpoint, struct association *association)
+{
+	/* what others inside read could be what is looked at */
+	if (association->readers > 0 || has_visible(endpoint, association))
+		return true;
+	ending_look(endpoint, association);
+	return false;
 }
 
 void ending_left(struct endpoint *endpoint, struct association *association)
@@ -104,7 +125,7 @@ void ending_told(struct endpoint *endpoint, struct association *association)
 	association->ended = true;
 	if (association->retired || defer(endpoint, association))
 		return;
-	if (!has_visible(association))
+	if (!has_visible(endpoint, association))
 		peel_retire(endpoint, association);
 }
 

@@ -24,6 +24,8 @@ void ending_drain(int fd);
  * Lock held.
  */
 void ending_look(struct endpoint *endpoint, struct association *association);
+/* Does something stand first that the program may see? If not, ending_look has been there. */
+bool ending_shows(struct endpoint *endpoint, struct association *association);
 /* A receive has left it, and what it read is settled. Lock held. */
 void ending_left(struct endpoint *endpoint, struct association *association);
 /* Another process has said so. Lock held. */

@@ -15,6 +15,7 @@
 #include "inheritance.h"
 #include "mailbox.h"
 #include "peel.h"
+#include "stalls.h"
 
 enum { ENDPOINTS = 4096, SLOTS_A_MAPPING = 64 };
 
@@ -22,8 +23,9 @@ enum { ENDPOINTS = 4096, SLOTS_A_MAPPING = 64 };
 #define EMPTYING UINT32_MAX
 
 static struct endpoint *mappings[ENDPOINTS / SLOTS_A_MAPPING];
-static struct lock slots_lock;
+static struct fork_lock slots, probing;
 static pid_t process;
+_Thread_local uint32_t endpoint_inside;
 
 void endpoint_set_process(void)
 {
@@ -33,6 +35,18 @@ void endpoint_set_process(void)
 bool endpoint_own_process(void)
 {
 	return getpid() == process;
+}
+
+void endpoint_before_fork(void)
+{
+	lock_before_fork(&probing);
+	lock_before_fork(&slots);
+}
+
+void endpoint_after_fork(bool child)
+{
+	lock_after_fork(&slots, child);
+	lock_after_fork(&probing, child);
 }
 
 void endpoint_for_each(void (*each)(struct endpoint *endpoint))
@@ -51,7 +65,7 @@ static struct endpoint *slot_take(void)
 {
 	struct endpoint *ret = NULL;
 
-	if (!lock_take(&slots_lock))
+	if (!lock_take(&slots.lock))
 		return NULL;
 	for (int i = 0; !ret && i < ENDPOINTS / SLOTS_A_MAPPING; i++) {
 		if (!mappings[i]) {
@@ -67,7 +81,7 @@ static struct endpoint *slot_take(void)
 				ret = &mappings[i][j];
 		}
 	}
-	lock_release(&slots_lock);
+	lock_release(&slots.lock);
 	return ret;
 }
 
@@ -77,8 +91,10 @@ static bool pin(struct endpoint *endpoint)
 
 	while (pins != 0 && pins != EMPTYING)
 		if (__atomic_compare_exchange_n(&endpoint->pins, &pins, pins + 1, true,
-						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+			endpoint_inside++;
 			return true;
+		}
 	return false;
 }
 
@@ -108,6 +124,7 @@ void endpoint_leave_slow(struct endpoint *endpoint)
 	int kept = errno;
 	uint32_t pins = __atomic_load_n(&endpoint->pins, __ATOMIC_RELAXED), left;
 
+	endpoint_inside--;
 	do {
 		if (pins == 1)
 			left = EMPTYING;
@@ -122,12 +139,24 @@ void endpoint_leave_slow(struct endpoint *endpoint)
 	errno = kept;
 }
 
-static int get_int(int fd, int level, int name, int fallback)
+static bool may_pass(int error)
 {
-	int value = fallback;
-	socklen_t len = sizeof(value);
+	return error != ENOTSOCK && error != EBADF && error != ENOPROTOOPT && error != EOPNOTSUPP;
+}
 
-	return libc.getsockopt(fd, level, name, &value, &len) == 0 ? value : fallback;
+/* A shortage that goes by at once must not make ours a stranger. */
+static int get_int(int fd, int level, int name, int otherwise)
+{
+	for (int tries = 0; tries < 3; tries++) {
+		int value = 0;
+		socklen_t len = sizeof(value);
+
+		if (libc.getsockopt(fd, level, name, &value, &len) == 0)
+			return value;
+		if (!may_pass(errno))
+			break;
+	}
+	return otherwise;
 }
 
 /* An SCTP socket that is not one-to-one, and not peeled off by the program itself or by others
@@ -156,8 +185,7 @@ static void read_back(struct endpoint *endpoint, int fd)
 	as_set(endpoint)->interleave = get_int(fd, SOL_SCTP, SCTP_FRAGMENT_INTERLEAVE, 0) != 0;
 	as_set(endpoint)->wants_rcvinfo = get_int(fd, SOL_SCTP, SCTP_RECVRCVINFO, 0) != 0;
 	if (libc.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, &len) == 0)
-		as_set(endpoint)->rcvtimeo_ns =
-			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
+		as_set(endpoint)->rcvtimeo_ns = timeval_ns(&timeout);
 	inheritance_note_all(endpoint);
 	if (get_int(fd, SOL_SCTP, SCTP_PARTIAL_DELIVERY_POINT, 0) > 0)
 		inheritance_note_parts(endpoint);
@@ -180,7 +208,7 @@ static struct endpoint *create(int fd, bool born)
 	const struct settings *settings = settings_get();
 	size_t state_size = policy_socket_state_size(settings->policy);
 	struct endpoint *endpoint = slot_take();
-	int on = 1;
+	int on = 1, mode;
 
 	if (!endpoint)
 		return NULL;
@@ -200,7 +228,10 @@ static struct endpoint *create(int fd, bool born)
 	if (!born)
 		read_back(endpoint, fd);
 	/* also a socket may be born with SOCK_NONBLOCK */
-	as_set(endpoint)->nonblock = (libc.fcntl(fd, F_GETFL) & O_NONBLOCK) != 0;
+	mode = libc.fcntl(fd, F_GETFL);
+	as_set(endpoint)->nonblock = (mode & O_NONBLOCK) != 0;
+	if (mode >= 0 && (mode & O_ASYNC))
+		endpoint->held = "signal-driven input and output (O_ASYNC)";
 	endpoint->family = get_int(fd, SOL_SOCKET, SO_DOMAIN, AF_INET);
 	/* messages must tell whose they are, also to a program that gives no control buffer */
 	as_set(endpoint)->hides_rcvinfo = !as_set(endpoint)->wants_rcvinfo;
@@ -221,6 +252,7 @@ static void adopt(int fd, bool born)
 	if (endpoint) {
 		endpoint->numbers = 1;
 		endpoint->number = fd;
+		endpoint->inherited = !born;
 		fdtable_set(fd, fd_word(FD_ENDPOINT, endpoint));
 	} else {
 		fdtable_set(fd, FD_FOREIGN);
@@ -244,10 +276,9 @@ void endpoint_opened(int fd, int domain, int type, int protocol)
 /* A number met for the first time. Two threads may ask at once: the first one's answer stands. */
 static void probe_number(int fd)
 {
-	static struct lock probe_lock;
 	int kept = errno;
 
-	if (settings_get()->mode == MODE_OFF || !lock_take(&probe_lock))
+	if (settings_get()->mode == MODE_OFF || !lock_take(&probing.lock))
 		return;
 	if (fdtable_get(fd) == FD_UNKNOWN && libc.fcntl(fd, F_GETFD) >= 0) {
 		int protocol = get_int(fd, SOL_SOCKET, SO_PROTOCOL, -1);
@@ -257,7 +288,7 @@ static void probe_number(int fd)
 		else
 			fdtable_set(fd, protocol == 0 && is_unix(fd) ? FD_UNIX : FD_FOREIGN);
 	}
-	lock_release(&probe_lock);
+	lock_release(&probing.lock);
 	errno = kept;
 }
 
@@ -306,12 +337,21 @@ struct endpoint *endpoint_enter_slow(int *fd, bool probe)
 	}
 }
 
+bool endpoint_count_number(struct endpoint *endpoint)
+{
+	uint32_t numbers = __atomic_load_n(&endpoint->numbers, __ATOMIC_RELAXED);
+
+	while (numbers != 0)
+		if (__atomic_compare_exchange_n(&endpoint->numbers, &numbers, numbers + 1, true,
+						__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+			return true;
+	return false;
+}
+
 void endpoint_duplicated(struct endpoint *endpoint, int to)
 {
-	if (unlikely((unsigned int)to >= FDTABLE_SIZE))
-		return;
-	__atomic_add_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL);
-	fdtable_set(to, fd_word(FD_ENDPOINT, endpoint));
+	if (likely((unsigned int)to < FDTABLE_SIZE) && endpoint_count_number(endpoint))
+		fdtable_set(to, fd_word(FD_ENDPOINT, endpoint));
 }
 
 /*
@@ -337,6 +377,8 @@ static void end(struct endpoint *endpoint)
 	close_sets(endpoint);
 	mailbox_close(endpoint);
 	commons_leave(endpoint);
+	/* the pin that goes is the numbers', no call's */
+	endpoint_inside++;
 	endpoint_leave_slow(endpoint);
 }
 
@@ -352,8 +394,10 @@ static void lose_number(struct endpoint *endpoint, int fd, uintptr_t word)
 {
 	if (__atomic_sub_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL) == 0)
 		end(endpoint);
-	else if (endpoint->number == fd)
+	else if (endpoint->number == fd) {
 		endpoint->number = another_number(word);
+		stalls_number_came(endpoint);
+	}
 }
 
 uintptr_t endpoint_closing(int fd)
@@ -365,8 +409,10 @@ uintptr_t endpoint_closing(int fd)
 	word = fdtable_set(fd, FD_BUSY);
 	if (word != FD_BUSY)
 		cancellation_off();
-	if (fd_kind(word) == FD_ENDPOINT)
+	if (fd_kind(word) == FD_ENDPOINT) {
 		peel_let_end(fd_object(word));
+		stalls_number_goes(fd_object(word), fd);
+	}
 	return word;
 }
 
@@ -374,7 +420,12 @@ void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes)
 {
 	if (word == FD_BUSY)
 		return;
-	fdtable_set(fd, closed ? becomes : word);
+	if (closed && becomes == FD_UNKNOWN)
+		fdtable_closed(fd);
+	else
+		fdtable_set(fd, closed ? becomes : word);
+	if (!closed && fd_kind(word) == FD_ENDPOINT)
+		stalls_number_came(fd_object(word));
 	if (closed && fd_kind(word) == FD_ENDPOINT)
 		lose_number(fd_object(word), fd, word);
 	else if (closed && fd_kind(word) == FD_SET)

@@ -58,10 +58,13 @@ struct endpoint {
 	uint32_t binding;	/* counts the changes of it */
 	uint32_t naps;		/* since the last one; atomic */
 	sctp_assoc_t half_read; /* the association whose message it is bound to, if not by a peek */
+	uint64_t half_read_ns;	/* when the last part of it came */
+	bool half_notification; /* it is a notification */
 	bool bound_by_peek, originals_turn;
 	bool hub_inherited;    /* the hub is the parent's: made anew before it is used */
 	bool stalls_inherited; /* likewise */
 	int stalls __attribute__((aligned(8))); /* hidden number, -1: none yet; stalls.c */
+	bool asks_room;	  /* some wait of the program has asked for output; atomic */
 	uint32_t stalled; /* peeled associations that wait for POLLOUT; atomic */
 	uint32_t credit, fresh_in_a_row, served, generation;
 	uint32_t departures;	      /* counts the sources that have left */
@@ -80,7 +83,8 @@ struct endpoint {
 	bool leaves; /* an exec is under way that it goes along with: handover.c */
 
 	/* processes that share it after a fork: siblings.c, commons.c, mailbox.c */
-	bool forked;
+	bool forked, locked_for_fork;
+	bool inherited;		 /* from a program that may have it still */
 	struct commons *commons; /* NULL: not shared */
 	struct holder *holder;	 /* this process's place in it */
 	int commons_fd __attribute__((aligned(8)));
@@ -107,6 +111,8 @@ struct endpoint {
  * until endpoint_leave, but where the call says so (cancellation.h). errno is kept.
  */
 struct endpoint *endpoint_enter_slow(int *fd, bool probe);
+/* How many pins this thread has: a handler that interrupted it may fork, and return there. */
+extern _Thread_local uint32_t endpoint_inside;
 /* Pins a record met elsewhere than in the table, as above; NULL when its last number is gone. */
 struct endpoint *endpoint_pin(struct endpoint *endpoint);
 void endpoint_leave_slow(struct endpoint *endpoint);
@@ -155,6 +161,8 @@ static inline struct as_set *as_set(const struct endpoint *endpoint)
 void endpoint_opened(int fd, int domain, int type, int protocol);
 /* The endpoint of a number that nothing was known of, which is inherited; NULL: it is none. */
 struct endpoint *endpoint_inherited(int fd);
+/* One number more; false when another thread has closed the last one meanwhile. */
+bool endpoint_count_number(struct endpoint *endpoint);
 /* `to` is a new number of the same description as `fd` (dup and kin). */
 void endpoint_duplicated(struct endpoint *endpoint, int to);
 /* Closes fd, whatever it is, as libc's close does. */
@@ -169,6 +177,9 @@ void endpoint_closed(int fd, uintptr_t word, bool closed, uintptr_t becomes);
 
 /* Calls `each` for every endpoint in use; for fork handlers. */
 void endpoint_for_each(void (*each)(struct endpoint *endpoint));
+/* No new records in between; a child finds no lock taken by a thread that it does not have. */
+void endpoint_before_fork(void);
+void endpoint_after_fork(bool child);
 /* The process that this memory belongs to: a vfork child runs in it as another. */
 bool endpoint_own_process(void);
 void endpoint_set_process(void);

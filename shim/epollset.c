@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include "commons.h"
 #include "hidden.h"
 #include "peel.h"
 #include "pool.h"
@@ -17,19 +18,29 @@ struct epollset {
 };
 
 /* One lock for all of them: registrations change rarely, and a wait holds it for a few entries. */
-static struct lock sets_lock;
+static struct fork_lock changes;
 static struct pool sets, registrations;
 
-/* Data of ours among the program's: 64 bits that nobody else comes upon. */
-static uint64_t new_tag(const struct registration *registration)
+/*
+ * Data of ours among the program's: its upper half is the same for all, so that it is known as ours
+ * when its registration is gone, and it is no pointer.
+ */
+static uint64_t secret;
+
+static uint64_t new_tag(void)
 {
-	static uint64_t secret, serial;
+	static uint32_t serial;
 
 	if (secret == 0) {
 		memcpy(&secret, (const void *)getauxval(AT_RANDOM), sizeof(secret));
-		secret |= 1;
+		secret = (secret & 0x3fffffff00000000) | 0x8000000000000000;
 	}
-	return (secret * (serial += 4) ^ (uintptr_t)registration) & ~(uint64_t)ENTRIES;
+	return secret | (serial += ENTRIES + 1);
+}
+
+bool epollset_is_tag(uint64_t data)
+{
+	return secret && data >> 32 == secret >> 32;
 }
 
 static struct epollset *set_of(int epfd, bool make)
@@ -84,30 +95,30 @@ void epollset_each(const struct endpoint *endpoint,
 		   void (*each)(const struct registration *registration, void *context),
 		   void *context)
 {
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return;
 	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint)
 		each(r, context);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 }
 
 void epollset_watch_hub(struct endpoint *endpoint)
 {
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return;
 	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint)
 		if (r->on_hub && r->hub < 0 && registration_put(r, EPOLL_CTL_ADD, HUB) < 0)
 			peel_hold(endpoint, "an epoll set cannot watch the hub");
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 }
 
 void epollset_watch_stalls(struct endpoint *endpoint)
 {
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return;
 	for (struct registration *r = endpoint->registrations; r; r = r->next_of_endpoint)
 		registration_watch_stalls(r);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 }
 
 /* No memory: what is peeled off would never wake this set. */
@@ -119,6 +130,15 @@ static int add_unknown(struct endpoint *endpoint, int epfd, int fd, const struct
 	}
 	peel_hold(endpoint, "no memory to watch an epoll set");
 	return libc.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, (struct epoll_event *)(uintptr_t)event);
+}
+
+/* What it is to tell has changed. Entries with EPOLLEXCLUSIVE never change (epoll_ctl(2)). */
+static int put_original_again(struct registration *registration)
+{
+	if (!(registration->events & EPOLLEXCLUSIVE))
+		return registration_put(registration, EPOLL_CTL_MOD, ORIGINAL);
+	registration_remove(registration, ORIGINAL);
+	return registration_put(registration, EPOLL_CTL_ADD, ORIGINAL);
 }
 
 /* Two entries, the hub's first: should it fail, the original's is as without us. */
@@ -140,7 +160,7 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 	registration->epfd = epfd;
 	registration->events = event->events;
 	registration->data = event->data;
-	registration->tag = new_tag(registration);
+	registration->tag = new_tag();
 	registration->armed = true;
 	registration->on_hub = true;
 	registration->on_stalls = false;
@@ -162,7 +182,11 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 			return -1;
 		}
 		registration->on_hub = false;
-		registration_put(registration, EPOLL_CTL_MOD, ORIGINAL);
+		ret = put_original_again(registration);
+		if (ret < 0) {
+			pool_give(&registrations, registration);
+			return ret;
+		}
 		/* what is peeled off now would never wake this set */
 		peel_hold(endpoint, "an epoll set cannot watch the hub");
 	}
@@ -209,12 +233,21 @@ static int drop(struct registration *registration)
 
 int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epoll_event *event)
 {
+	enum fd_kind kind = fd_kind(fdtable_get(epfd));
 	struct registration *registration;
-	int ret;
+	int hub, ret;
 
-	if (fanin_hub(endpoint, fd) < 0 || (nowhere(event) && op != EPOLL_CTL_DEL) ||
-	    !lock_take(&sets_lock))
+	/* no epoll set: the kernel says so */
+	if (epfd < 0 || kind == FD_ENDPOINT || kind == FD_HIDDEN)
+		return libc.epoll_ctl(kind == FD_HIDDEN ? -1 : epfd, op, fd, event);
+	hub = fanin_hub(endpoint, fd);
+	/* what is peeled off later would never wake this set */
+	if (hub < 0 && hub != -ENOTSUP && op == EPOLL_CTL_ADD)
+		peel_hold(endpoint, "no hub for an epoll set to watch");
+	if (hub < 0 || (nowhere(event) && op != EPOLL_CTL_DEL) || !lock_take(&changes.lock))
 		return libc.epoll_ctl(epfd, op, fd, event);
+	if (op != EPOLL_CTL_DEL && (event->events & OUTPUT))
+		PUBLISH(endpoint->asks_room, true);
 	registration = find(set_of(epfd, false), endpoint, fd);
 	if (op == EPOLL_CTL_ADD && !registration)
 		ret = add(endpoint, epfd, fd, event);
@@ -224,7 +257,7 @@ int epollset_ctl(struct endpoint *endpoint, int epfd, int op, int fd, struct epo
 		ret = drop(registration);
 	else
 		ret = libc.epoll_ctl(epfd, op, fd, event);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 	return ret;
 }
 
@@ -234,7 +267,7 @@ bool epollset_look_up(const struct epollset *set, uint64_t tag, struct found *re
 {
 	struct registration *registration;
 
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return false;
 	for (registration = set->first; registration; registration = registration->next_of_set)
 		if (registration->tag == (tag & ~(uint64_t)ENTRIES))
@@ -251,7 +284,7 @@ bool epollset_look_up(const struct epollset *set, uint64_t tag, struct found *re
 			.on_hub = registration->on_hub,
 			.on_stalls = registration->on_stalls,
 		};
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 	return registration != NULL;
 }
 
@@ -262,38 +295,41 @@ bool epollset_tell_once(const struct found *found)
 
 	if (!(found->events & EPOLLONESHOT))
 		return true;
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return true;
-	ret = registration->tag != 0 && registration->armed;
+	/* where processes share the set, another may have armed it */
+	ret = registration->tag != 0 &&
+	      (registration->armed ||
+	       (found->endpoint->commons && found->endpoint->commons->sets_inherited));
 	registration->armed = false;
 	there[HUB] = registration->on_hub;
 	there[STALLS] = registration->on_stalls;
 	for (enum entry entry = ORIGINAL; ret && entry <= STALLS; entry++)
 		if (there[entry] && entry != found->entry)
 			registration_silence(registration, entry);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 	return ret;
 }
 
 void epollset_rearm(const struct found *found)
 {
-	if (!(found->events & EPOLLONESHOT) || !lock_take(&sets_lock))
+	if (!(found->events & EPOLLONESHOT) || !lock_take(&changes.lock))
 		return;
 	if (found->registration->tag != 0 && found->registration->armed)
 		registration_put(found->registration, EPOLL_CTL_MOD, found->entry);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 }
 
 struct endpoint *epollset_half_read(const struct epollset *set)
 {
 	struct endpoint *ret = NULL;
 
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return NULL;
 	for (struct registration *r = set->first; r && !ret; r = r->next_of_set)
 		if (GLANCE(r->endpoint->bound))
 			ret = endpoint_pin(r->endpoint);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 	return ret;
 }
 
@@ -305,33 +341,53 @@ void epollset_duplicated(struct epollset *set, int to)
 	fdtable_set(to, fd_word(FD_SET, set));
 }
 
+/* The number that a registration was made by may be the one that was closed. */
+static void renumber(struct epollset *set)
+{
+	uintptr_t word = fd_word(FD_SET, set);
+	int other = 0;
+
+	while (other < fdtable_end() && fdtable_get(other) != word)
+		other++;
+	for (struct registration *r = set->first; r; r = r->next_of_set)
+		if (fdtable_get(r->epfd) != word)
+			r->epfd = other;
+}
+
 void epollset_closed(struct epollset *set)
 {
-	if (__atomic_sub_fetch(&set->numbers, 1, __ATOMIC_ACQ_REL) != 0 || !lock_take(&sets_lock))
+	uint32_t left = __atomic_sub_fetch(&set->numbers, 1, __ATOMIC_ACQ_REL);
+
+	if (!lock_take(&changes.lock))
 		return;
+	if (left > 0) {
+		renumber(set);
+		lock_release(&changes.lock);
+		return;
+	}
 	while (set->first)
 		unlink_registration(set->first);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 	/* not given back: a thread may be asleep in a wait on it, and sets are few and small */
 }
 
 void epollset_before_fork(void)
 {
-	(void)lock_take(&sets_lock);
+	lock_before_fork(&changes);
 }
 
-void epollset_after_fork(void)
+void epollset_after_fork(bool child)
 {
-	lock_release(&sets_lock);
+	lock_after_fork(&changes, child);
 }
 
 void epollset_forget(struct endpoint *endpoint)
 {
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return;
 	while (endpoint->registrations)
 		unlink_registration(endpoint->registrations);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 }
 
 struct move {
@@ -365,9 +421,9 @@ static void move_one(struct endpoint *endpoint)
 
 void epollset_hidden_moves(const int *slot, int from, int to)
 {
-	if (!lock_take(&sets_lock))
+	if (!lock_take(&changes.lock))
 		return;
 	moving = (struct move){slot, from, to};
 	endpoint_for_each(move_one);
-	lock_release(&sets_lock);
+	lock_release(&changes.lock);
 }

@@ -33,9 +33,11 @@ struct found {
 	uint32_t events;
 	epoll_data_t data;
 	enum entry entry;
-	bool on_hub, on_stalls, told;
+	bool on_hub, on_stalls;
 };
 
+/* An event of a registration that has been removed since the kernel told of it. */
+bool epollset_is_tag(uint64_t data);
 /* False: the event is none of ours. */
 bool epollset_look_up(const struct epollset *set, uint64_t tag, struct found *ret);
 /* EPOLLONESHOT: told once, by whichever entry; the others are put to sleep. */
@@ -49,7 +51,7 @@ void epollset_duplicated(struct epollset *set, int to);
 void epollset_closed(struct epollset *set);
 /* Around a fork: no registration is half made in the child. */
 void epollset_before_fork(void);
-void epollset_after_fork(void);
+void epollset_after_fork(bool child);
 /* The endpoint ends; its registrations go with it, as in the kernel. */
 void epollset_forget(struct endpoint *endpoint);
 /* A hidden number moves: what is registered under it follows. */

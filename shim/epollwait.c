@@ -70,12 +70,16 @@ static uint32_t all_events(const struct found *found, uint32_t events)
 }
 
 /* Two entries of one registration in one answer become one event. */
-static struct epoll_event *told_already(struct epoll_event *events, int n, const struct found *all,
-					const struct found *found)
+struct told {
+	const struct registration *registration;
+	struct epoll_event *event;
+};
+
+static struct epoll_event *told_already(const struct told *all, int n, const struct found *found)
 {
 	for (int i = 0; i < n; i++)
-		if (all[i].told && all[i].registration == found->registration)
-			return &events[i];
+		if (all[i].registration == found->registration)
+			return all[i].event;
 	return NULL;
 }
 
@@ -84,8 +88,8 @@ enum { BATCH = 64 };
 /* In place: kernel's events to the program's. Returns how many are left. */
 static int translate(const struct epollset *set, struct epoll_event *events, int n)
 {
-	struct found told[BATCH];
-	int out = 0;
+	struct told told[BATCH];
+	int out = 0, ours = 0;
 
 	for (int i = 0; i < n; i++) {
 		struct epoll_event event = events[i], *merged;
@@ -98,19 +102,18 @@ static int translate(const struct epollset *set, struct epoll_event *events, int
 				continue;
 			}
 			event.data = found.data;
-			merged = told_already(events, out < BATCH ? out : BATCH, told, &found);
+			merged = told_already(told, ours, &found);
 			if (merged) {
 				merged->events |= event.events;
 				continue;
 			}
 			if (!epollset_tell_once(&found))
 				continue;
-			found.told = true;
-		} else {
-			found.told = false;
+			if (ours < BATCH)
+				told[ours++] = (struct told){found.registration, &events[out]};
+		} else if (epollset_is_tag(event.data.u64)) {
+			continue;
 		}
-		if (out < BATCH)
-			told[out] = found;
 		events[out++] = event;
 	}
 	return out;
@@ -127,11 +130,17 @@ static int wait_once(int epfd, struct epoll_event *events, int maxevents,
 {
 	if (!timeout)
 		return libc.epoll_pwait(epfd, events, maxevents, -1, mask);
-	if (timeout->tv_nsec % 1000000 == 0 && timeout->tv_sec < 2000000)
-		return libc.epoll_pwait(epfd, events, maxevents,
-					(int)(timeout->tv_sec * 1000 + timeout->tv_nsec / 1000000),
-					mask);
-	return libc.epoll_pwait2(epfd, events, maxevents, timeout, mask);
+	bool valid = timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < 1000000000;
+	int n = -1;
+
+	if (!valid || timeout->tv_nsec % 1000000 != 0 || timeout->tv_sec >= 2000000) {
+		n = libc.epoll_pwait2(epfd, events, maxevents, timeout, mask);
+		if (n >= 0 || errno != ENOSYS || !valid || timeout->tv_sec >= 2000000)
+			return n;
+	}
+	return libc.epoll_pwait(
+		epfd, events, maxevents,
+		(int)(timeout->tv_sec * 1000 + (timeout->tv_nsec + 999999) / 1000000), mask);
 }
 
 /* Woken for nothing: others could be heard, who must wait for the rest of a half-read message. */

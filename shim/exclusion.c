@@ -47,8 +47,8 @@ static bool begin_among_processes(struct endpoint *endpoint)
 	endpoint->peels_in = NULL;
 	if (!commons)
 		return true;
-	/* short, as a peel is */
-	if (!commons_lock(&commons->peel))
+	/* short, as a peel is; but not where one is stopped in it */
+	if (!commons_lock_within(&commons->peel, 20000000))
 		return false;
 	__atomic_store_n(&commons->peeling, true, __ATOMIC_SEQ_CST);
 	if (!others_exclude(commons)) {

@@ -3,8 +3,9 @@
  * exclusion: what must not meet a peel in another thread.
  *
  * SCTP_SENDALL, connect, and sends that set an association up corrupt kernel memory when they meet
- * one (before 6.1.175 and 6.1.176, KERNEL.md 8). A peel never waits for them: it is put off. They
- * wait for a peel, which is short.
+ * one (before 6.1.175 and 6.1.176, KERNEL.md 8); what is set on a whole socket would miss an
+ * association that is on its way. A peel never waits for them: it is put off. They wait for a peel,
+ * which is short.
  */
 #ifndef SCTPEEL_EXCLUSION_H
 #define SCTPEEL_EXCLUSION_H
@@ -21,6 +22,24 @@ void peel_done(struct endpoint *endpoint);
 /* Waits while a peel is under way, then keeps others off until peel_admit. */
 void peel_exclude(struct endpoint *endpoint);
 void peel_admit(struct endpoint *endpoint);
+
+static inline void exclusion_begin(struct endpoint *endpoint)
+{
+	if (endpoint)
+		peel_exclude(endpoint);
+}
+
+static inline void exclusion_end(struct endpoint **endpoint)
+{
+	if (*endpoint)
+		peel_admit(*endpoint);
+}
+
+/* No peel of this endpoint (NULL: none at all) for the rest of the block, on cancellation neither.
+ */
+#define EXCLUDE_PEELS(whose)                                                         \
+	struct endpoint *excluded __attribute__((cleanup(exclusion_end))) = (whose); \
+	exclusion_begin(excluded)
 
 /* Counts up at the begin and the end of each peel: a call that failed compares before and after. */
 static inline uint32_t peel_sequence(const struct endpoint *endpoint)

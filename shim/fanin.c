@@ -19,6 +19,7 @@ struct attempt {
 	struct source *source;
 	struct association *association; /* NULL: the original */
 	uint32_t binding;		 /* endpoint->binding when it was chosen */
+	bool goes_on;			 /* with the rest of a notification */
 	int fd;
 	ssize_t n;
 	int error;
@@ -43,10 +44,13 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 			 int flags)
 {
 	char control[ANCILLARY_SIZE] __attribute__((aligned(8)));
+	socklen_t room = outer->msg_name ? outer->msg_namelen
+					 : (socklen_t)sizeof(struct sockaddr_in6),
+		  said;
 	struct sockaddr_in6 name;
 	struct msghdr inner = {
 		.msg_name = outer->msg_name ? outer->msg_name : &name,
-		.msg_namelen = outer->msg_name ? outer->msg_namelen : (socklen_t)sizeof(name),
+		.msg_namelen = room,
 		.msg_iov = outer->msg_iov,
 		.msg_iovlen = outer->msg_iovlen,
 		.msg_control = control,
@@ -58,7 +62,11 @@ static void receive_from(struct endpoint *endpoint, struct attempt *attempt, str
 	attempt->error = attempt->n < 0 ? errno : 0;
 	if (attempt->n < 0)
 		return;
+	/* the kernel says how long the name is, not how much of it had room */
+	said = inner.msg_namelen;
+	inner.msg_namelen = said < room ? said : room;
 	ancillary_read(&inner, (size_t)attempt->n, &attempt->got);
+	inner.msg_namelen = said;
 	ancillary_deliver(&inner, outer, as_set(endpoint)->hides_rcvinfo,
 			  as_set(endpoint)->hides_arrival);
 }
@@ -142,6 +150,13 @@ static void settle_original(struct endpoint *endpoint, struct attempt *attempt, 
 		commons_put(endpoint, association, counted);
 }
 
+/* What was delivered in part before has no rest. */
+static void settle_restart(struct endpoint *endpoint, struct association *association)
+{
+	tell_state(endpoint, association, "restart");
+	binding_leave(endpoint, &association->source);
+}
+
 /* True: the program must not see it. */
 static bool settle_peeled(struct endpoint *endpoint, struct attempt *attempt, uint64_t now)
 {
@@ -154,13 +169,24 @@ static bool settle_peeled(struct endpoint *endpoint, struct attempt *attempt, ui
 		else if (says_end(got))
 			association->ended = true;
 		else if (got->change == SCTP_RESTART)
-			tell_state(endpoint, association, "restart");
+			settle_restart(endpoint, association);
 	}
 	if (ending_hides(association, got, true))
 		return true;
 	account(endpoint, association, attempt, now);
 	association->last_seen_ns = now;
 	return false;
+}
+
+/* Whatever its bytes look like. */
+static struct received rest_of_notification(const struct endpoint *endpoint, bool end)
+{
+	return (struct received){
+		.id = endpoint->half_read,
+		.notification = SCTP_SN_TYPE_BASE,
+		.change = -1,
+		.end = end,
+	};
 }
 
 static enum outcome settle_success(struct endpoint *endpoint, struct attempt *attempt,
@@ -171,6 +197,8 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 
 	if (attempt->association && attempt->association->retired)
 		return DELIVER;
+	if (attempt->goes_on && attempt->got.notification)
+		attempt->got = rest_of_notification(endpoint, attempt->got.end);
 	if (peek && binding_elsewhere(endpoint, source)) {
 		queue_keep(endpoint, source);
 		return TRY_ON;
@@ -184,6 +212,10 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 		fanin_leave(endpoint, source);
 		return TRY_ON;
 	}
+	/* read with room for nothing: what it is only a look shows */
+	if (attempt->association && attempt->n == 0 && attempt->got.notification &&
+	    !attempt->goes_on && !ending_shows(endpoint, attempt->association))
+		return TRY_ON;
 	if (attempt->association && peek) {
 		if (ending_hides(attempt->association, &attempt->got, false)) {
 			attempt->association->ended |=
@@ -210,6 +242,8 @@ static enum outcome settle_success(struct endpoint *endpoint, struct attempt *at
 		binding_show(endpoint, source);
 	else
 		binding_take(endpoint, source, attempt->got.id, attempt->got.end);
+	if (!peek)
+		endpoint->half_notification = attempt->got.notification && !attempt->got.end;
 	queue_served(endpoint, source);
 	if (attempt->association && attempt->association->ended && attempt->got.end && !peek)
 		ending_look(endpoint, attempt->association);
@@ -262,7 +296,7 @@ static struct source *choose(struct endpoint *endpoint, int fd, uint64_t now, in
 	struct source *source = queue_choose(endpoint, now, looks), *first;
 
 	if (source != &endpoint->original || endpoint->bound || endpoint->hub < 0 ||
-	    endpoint->associations.peeled == 0)
+	    endpoint->hub_inherited || endpoint->associations.peeled == 0)
 		return source;
 	first = newcomer_waits_for(endpoint, fd, now);
 	if (!first)
@@ -310,6 +344,8 @@ static bool begin(struct endpoint *endpoint, struct attempt *attempt, struct vis
 	if (!attempt->source)
 		return false;
 	attempt->binding = endpoint->binding;
+	attempt->goes_on = endpoint->bound == attempt->source && !endpoint->bound_by_peek &&
+			   endpoint->half_notification;
 	if (attempt->source == &endpoint->original)
 		return true;
 	attempt->association = (struct association *)(void *)attempt->source;

@@ -46,6 +46,12 @@ static inline void *fd_object(uintptr_t word)
 	return (void *)(word & ~FD_KIND_MASK);
 }
 
+/* The number as the program's own; -1 for a hidden one, so that a call on it answers EBADF. */
+static inline int fd_visible(int fd)
+{
+	return unlikely(fd_kind(fdtable_get(fd)) == FD_HIDDEN) ? -1 : fd;
+}
+
 /* What a plain descriptor's copy, or what is accepted by it, is; unknown if it is not plain. */
 static inline uintptr_t fd_plain(uintptr_t word)
 {
@@ -54,6 +60,16 @@ static inline uintptr_t fd_plain(uintptr_t word)
 
 /* Publishes a word; numbers beyond the table are left alone. Returns what stood there. */
 uintptr_t fdtable_set(int fd, uintptr_t word);
+
+/* A number that was being closed: it may be another's since the kernel let it go. */
+static inline void fdtable_closed(int fd)
+{
+	uintptr_t busy = FD_BUSY;
+
+	if ((unsigned int)fd < FDTABLE_SIZE)
+		(void)__atomic_compare_exchange_n(&fdtable[fd], &busy, FD_UNKNOWN, 0,
+						  __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
 
 static inline uintptr_t fd_word(enum fd_kind kind, const void *object)
 {

@@ -8,6 +8,7 @@
 
 #include "commons.h"
 #include "epollset.h"
+#include "events/outlet.h"
 #include "exclusion.h"
 #include "handed.h"
 #include "image.h"
@@ -79,6 +80,17 @@ static void set_inherited(const struct endpoint *endpoint, bool inherited)
 	libc.fcntl(endpoint->mail_out, F_SETFD, flags);
 }
 
+/* A child that executes another program is nobody who shares what closes with that. */
+static void executes(struct endpoint *endpoint)
+{
+	siblings_executes(endpoint, true);
+}
+
+static void goes_on(struct endpoint *endpoint)
+{
+	siblings_executes(endpoint, false);
+}
+
 static void let_go(struct endpoint *endpoint, void *context)
 {
 	bool locked = lock_take(&endpoint->lock);
@@ -126,7 +138,7 @@ struct writer {
 static void put(struct writer *writer, const void *bytes, size_t size)
 {
 	if (size > 0 && !writer->failed)
-		writer->failed = libc.write(writer->fd, bytes, size) != (ssize_t)size;
+		writer->failed = quiet_write(writer->fd, bytes, size) != (ssize_t)size;
 }
 
 static uint64_t inode(int fd)
@@ -415,7 +427,10 @@ struct handover *handover_begin(struct handover *handover, int dir, const char *
 	const char *why;
 
 	*handover = (struct handover){.envp = envp, .memfd = -1};
-	if (!endpoint_own_process() || next_inherited(0) < 0)
+	if (!endpoint_own_process())
+		return handover;
+	endpoint_for_each(executes);
+	if (next_inherited(0) < 0)
 		return handover;
 	handover->begun = true;
 	cancellation_off();
@@ -435,6 +450,9 @@ int handover_failed(struct handover *handover, int ret)
 {
 	int kept = errno;
 
+	if (endpoint_own_process())
+		endpoint_for_each(goes_on);
+	errno = kept;
 	if (!handover->begun)
 		return ret;
 	endpoint_for_each(stay);

@@ -108,7 +108,7 @@ void hidden_close(int *slot)
 		return;
 	fdtable_set(fd, FD_BUSY);
 	libc.close(fd);
-	fdtable_set(fd, FD_UNKNOWN);
+	fdtable_closed(fd);
 	if (fd > next)
 		__atomic_store_n(&next_number, fd, __ATOMIC_RELAXED);
 	__atomic_sub_fetch(&count, 1, __ATOMIC_RELAXED);
@@ -169,6 +169,38 @@ bool hidden_budget(uint64_t now)
 	if (found >= wanted + PEELS_A_LOOK)
 		__atomic_store_n(&sure, PEELS_A_LOOK - 1, __ATOMIC_RELAXED);
 	return true;
+}
+
+static bool has_visible(int first)
+{
+	struct pollfd fds[WINDOW];
+	int kept = errno;
+	bool ret = false;
+
+	for (int i = 0; i < WINDOW; i++) {
+		bool hidden = fd_kind(fdtable_get(first + i)) == FD_HIDDEN;
+
+		fds[i] = (struct pollfd){.fd = hidden ? -1 : first + i};
+	}
+	if (libc.poll(fds, WINDOW, 0) < 0)
+		ret = true;
+	for (int i = 0; i < WINDOW; i++)
+		ret |= fds[i].fd >= 0 && !(fds[i].revents & POLLNVAL);
+	errno = kept;
+	return ret;
+}
+
+/* Most tell the highest number that they use, or one that nobody does and have few of them. */
+int hidden_reach(int nfds)
+{
+	int end = FD_SETSIZE;
+
+	if (nfds <= FD_SETSIZE || hidden_count() == 0 ||
+	    has_visible(nfds - WINDOW > end ? nfds - WINDOW : end))
+		return nfds;
+	while (end < nfds && has_visible(end))
+		end += WINDOW;
+	return end < nfds ? end : nfds;
 }
 
 void hidden_make_way(int fd)

@@ -28,6 +28,11 @@ void hidden_close(int *slot);
 bool hidden_budget(uint64_t now);
 /* The program wants the number `fd` for itself (dup2): moves what is hidden there away. */
 void hidden_make_way(int fd);
+/*
+ * How far select may look into its sets: the kernel stops at the end of its own table, which hidden
+ * numbers have made longer than the program's sets need be (fs/select.c:core_sys_select).
+ */
+int hidden_reach(int nfds);
 /* How many descriptors are hidden. */
 uint32_t hidden_count(void);
 

@@ -16,7 +16,9 @@ enum { SEGMENTS = 64 };
 /* The kernel changes who it is by this, so the loader heeds no environment (AT_SECURE). */
 static bool changes_user(const struct stat *stat)
 {
-	return ((stat->st_mode & S_ISUID) && stat->st_uid != getuid()) ||
+	/* also where the process itself has only put on another one (seteuid) */
+	return getuid() != geteuid() || getgid() != getegid() ||
+	       ((stat->st_mode & S_ISUID) && stat->st_uid != getuid()) ||
 	       ((stat->st_mode & S_ISGID) && stat->st_gid != getgid());
 }
 

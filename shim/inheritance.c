@@ -47,6 +47,8 @@ static const struct {
 	{SOL_SOCKET, SO_PREFER_BUSY_POLL},
 	{SOL_SOCKET, SO_INCOMING_CPU},
 	{SOL_SOCKET, SO_ATTACH_FILTER},
+	{SOL_SOCKET, 47 /* SO_MAX_PACING_RATE */},
+	{SOL_SCTP, SCTP_AUTO_ASCONF},
 	{SOL_SCTP, SCTP_PR_SUPPORTED},
 	{SOL_SCTP, SCTP_RECONFIG_SUPPORTED},
 	{SOL_SCTP, SCTP_ENABLE_STREAM_RESET},
@@ -145,6 +147,36 @@ void inheritance_apply(struct endpoint *endpoint, int original, int peeled)
 			copy_filter(endpoint, original, peeled);
 		else
 			copy(original, peeled, lost[i].level, lost[i].name);
+}
+
+/*
+ * Some want privileges that a server gives up once it has set up its socket: then they would be
+ * lost, and what is marked would go another way. Set anew where they are, to the same.
+ */
+bool inheritance_possible(struct endpoint *endpoint, int original)
+{
+	static const struct {
+		int level, name;
+	} privileged[] = {
+		{SOL_SOCKET, SO_MARK},
+		{SOL_SOCKET, SO_PRIORITY},
+		{IPPROTO_IP, 19 /* IP_TRANSPARENT */},
+	};
+
+	if (!__atomic_load_n(&as_set(endpoint)->noted, __ATOMIC_RELAXED))
+		return true;
+	for (size_t i = 0; i < sizeof(privileged) / sizeof(privileged[0]); i++) {
+		int level = privileged[i].level, name = privileged[i].name, value = 0;
+		socklen_t len = sizeof(value);
+
+		if (libc.getsockopt(original, level, name, &value, &len) < 0 || value == 0 ||
+		    libc.setsockopt(original, level, name, &value, sizeof(value)) == 0)
+			continue;
+		peel_hold(endpoint, "the privileges to set SO_MARK, SO_PRIORITY or IP_TRANSPARENT "
+				    "on a peeled socket are gone");
+		return false;
+	}
+	return true;
 }
 
 void inheritance_copy_buffers(int original, int peeled)

@@ -19,6 +19,8 @@ void inheritance_note_parts(struct endpoint *endpoint);
 void inheritance_note_all(struct endpoint *endpoint);
 /* From the original to a descriptor just peeled. */
 void inheritance_apply(struct endpoint *endpoint, int original, int peeled);
+/* Can it be applied? If not, the endpoint is held. */
+bool inheritance_possible(struct endpoint *endpoint, int original);
 /* SO_RCVBUF and SO_SNDBUF as on the original. */
 void inheritance_copy_buffers(int original, int peeled);
 

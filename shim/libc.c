@@ -77,6 +77,13 @@ uint64_t timespec_ns(const struct timespec *time)
 	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
 }
 
+uint64_t timeval_ns(const struct timeval *time)
+{
+	struct timespec timespec = {time->tv_sec, time->tv_usec * 1000};
+
+	return time->tv_sec < 0 ? 1 : timespec_ns(&timespec);
+}
+
 struct timespec time_until(uint64_t deadline)
 {
 	uint64_t now = now_ns(), left = now < deadline ? deadline - now : 0;

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -40,6 +41,8 @@ void libc_resolve(void);
 uint64_t now_ns(void);
 /* A time span in nanoseconds, cut at some hundred years. */
 uint64_t timespec_ns(const struct timespec *time);
+/* SO_RCVTIMEO's: 0 is for ever, less than nothing at once (net/core/sock.c:sock_set_timeout). */
+uint64_t timeval_ns(const struct timeval *time);
 /* What is left until then, as now_ns counts; 0 when it has passed. */
 struct timespec time_until(uint64_t deadline);
 

@@ -66,4 +66,27 @@ static inline void lock_release(struct lock *lock)
 		lock_wake(lock);
 }
 
+/*
+ * Over a fork a lock is held, so that the child finds what it guards whole. A handler that forks
+ * may have interrupted its own thread in there: that one goes on where it was, in the parent with
+ * the lock, in the child, where it is alone, without.
+ */
+struct fork_lock {
+	struct lock lock;
+	bool taken;
+};
+
+static inline void lock_before_fork(struct fork_lock *lock)
+{
+	lock->taken = lock_take(&lock->lock);
+}
+
+static inline void lock_after_fork(struct fork_lock *lock, bool child)
+{
+	if (child)
+		lock->lock.owner = 0;
+	else if (lock->taken)
+		lock_release(&lock->lock);
+}
+
 #endif

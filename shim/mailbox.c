@@ -124,6 +124,31 @@ static int put_in(struct endpoint *endpoint, struct envelope *envelope, size_t l
 	return -errno;
 }
 
+/* Two letters with a descriptor each: the second send shows that there is room after the first. */
+int mailbox_rehearse(int fd)
+{
+	struct envelope envelope = {0};
+	struct iovec iov;
+	int ends[2], ret = 0;
+
+	if (libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0)
+		return errno;
+	for (size_t i = 0; i < 2; i++)
+		memcpy(CMSG_DATA(&envelope.control.header) + i * sizeof(fd), &fd, sizeof(fd));
+	for (size_t count = 2; count >= 1 && ret == 0; count--) {
+		struct msghdr msg = message(&envelope, &iov, 1, count);
+
+		envelope.control.header.cmsg_level = SOL_SOCKET;
+		envelope.control.header.cmsg_type = SCM_RIGHTS;
+		envelope.control.header.cmsg_len = CMSG_LEN(count * sizeof(fd));
+		if (libc.sendmsg(ends[0], &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			ret = errno;
+	}
+	libc.close(ends[0]);
+	libc.close(ends[1]);
+	return ret;
+}
+
 static void write_letter(struct envelope *envelope, size_t i, enum letter_kind kind,
 			 const struct association *association)
 {

@@ -48,6 +48,8 @@ static inline bool mailbox_has_news(const struct endpoint *endpoint)
 
 /* Is there room for the letter of one more peel? It cannot be undone when there is none. */
 bool mailbox_has_room(struct endpoint *endpoint);
+/* Would the kernel take the letters of a peel now (ETOOMANYREFS, unix(7))? 0, or an errno. */
+int mailbox_rehearse(int fd);
 /* Tells the others; fd -1: no descriptor. 0, or -errno. */
 int mailbox_post(struct endpoint *endpoint, enum letter_kind kind,
 		 const struct association *association);

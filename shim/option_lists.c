@@ -19,7 +19,7 @@ static uint32_t count_alive(struct endpoint *endpoint)
 	return ret;
 }
 
-int option_assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
+static int assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
 {
 	int ret = libc.getsockopt(fd, SOL_SCTP, SCTP_GET_ASSOC_NUMBER, value, len);
 	uint32_t number;
@@ -29,6 +29,21 @@ int option_assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_
 		number += count_alive(endpoint);
 		memcpy(value, &number, sizeof(number));
 	}
+	return ret;
+}
+
+/* One that is being peeled off is on neither: counted again when that is over. */
+int option_assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
+{
+	socklen_t asked = *len;
+	uint32_t sequence;
+	int ret;
+
+	do {
+		sequence = peel_sequence(endpoint);
+		*len = asked;
+		ret = assoc_number(endpoint, fd, value, len);
+	} while (ret == 0 && peel_settled(endpoint, sequence));
 	return ret;
 }
 
@@ -42,7 +57,7 @@ static void insert(struct sctp_assoc_ids *list, sctp_assoc_t id)
 	list->gaids_assoc_id[at] = id;
 }
 
-int option_assoc_id_list(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
+static int assoc_id_list(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
 {
 	struct sctp_assoc_ids *list = value;
 	socklen_t room = *len;
@@ -62,6 +77,20 @@ int option_assoc_id_list(struct endpoint *endpoint, int fd, void *value, socklen
 		*len += (socklen_t)sizeof(a->id);
 	}
 	return 0;
+}
+
+int option_assoc_id_list(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
+{
+	socklen_t asked = *len;
+	uint32_t sequence;
+	int ret;
+
+	do {
+		sequence = peel_sequence(endpoint);
+		*len = asked;
+		ret = assoc_id_list(endpoint, fd, value, len);
+	} while (peel_settled(endpoint, sequence));
+	return ret;
 }
 
 /* Addresses packed one after the other, as sctp_connectx gives them. */

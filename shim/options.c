@@ -96,7 +96,7 @@ static struct association *find(struct endpoint *endpoint, const struct option *
 		ret = peeled_by_id(endpoint, id_of(option, value));
 	else if (address_of(option, value, &address)) {
 		ret = peeled_by_address(endpoint, &address);
-		if (!ret && peeled_learn_addresses(endpoint))
+		if (!ret && peeled_learn_addresses(endpoint, false))
 			ret = peeled_by_address(endpoint, &address);
 	}
 	/* after the end some options still answer 0 there (KERNEL.md 4); the original says EINVAL
@@ -374,14 +374,23 @@ static int set_on_socket(struct endpoint *endpoint, int fd, int level, int name,
 		struct timeval timeout;
 
 		memcpy(&timeout, value, sizeof(timeout));
-		as_set(endpoint)->rcvtimeo_ns =
-			(uint64_t)timeout.tv_sec * 1000000000u + (uint64_t)timeout.tv_usec * 1000u;
+		as_set(endpoint)->rcvtimeo_ns = timeval_ns(&timeout);
 	}
 	if (level == SOL_SOCKET && stamps_arrivals(name))
 		as_set(endpoint)->hides_arrival =
 			false; /* now they are as the program wants them */
 	set_on_all(endpoint, level, name, value, len);
 	return ret;
+}
+
+/* For all that is on the socket? What is for one association finds it by itself. */
+static bool is_wide(int level, int name, const void *value, socklen_t len)
+{
+	const struct option *option = option_find(level, name);
+
+	return level != SOL_SCTP || name == SCTP_EVENTS ||
+	       (option && (!has_id(option, len) || option->of_endpoint ||
+			   id_of(option, value) <= SCTP_ALL_ASSOC));
 }
 
 int options_set(struct endpoint *endpoint, int fd, int level, int name, const void *value,
@@ -391,6 +400,8 @@ int options_set(struct endpoint *endpoint, int fd, int level, int name, const vo
 
 	if (nowhere(value) && len > 0)
 		return libc.setsockopt(fd, level, name, value, len);
+
+	EXCLUDE_PEELS(is_wide(level, name, value, len) ? endpoint : NULL);
 	if (level != SOL_SCTP) {
 		ret = set_on_socket(endpoint, fd, level, name, value, len);
 	} else if (name == SCTP_EVENTS) {

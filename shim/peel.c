@@ -148,30 +148,54 @@ struct peeled {
 	bool hides_changes, dead;
 };
 
-/*
- * A peel cannot be undone, so what it needs is had once before: a number, for the kernel destroys
- * an association that it finds none for (KERNEL.md 2), and a place in the hub. 0, or an errno.
+/* What stands for closed standard descriptors: else what a thread writes there would go to the
+ * peer.
  */
-static int rehearse(struct endpoint *endpoint, int fd)
-{
-	int number = libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), ret;
+struct stand_ins {
+	int fds[STDERR_FILENO + 1], count;
+};
 
+static void dismiss(struct stand_ins *stand_ins)
+{
+	int kept = errno;
+
+	while (stand_ins->count > 0)
+		libc.close(stand_ins->fds[--stand_ins->count]);
+	errno = kept;
+}
+
+/*
+ * A peel cannot be undone, so what it needs is had once before: a file and a number, for the kernel
+ * destroys an association that it finds none for (KERNEL.md 2), a place in the hub, and room for it
+ * on its way to other processes, several of which may have seen the same. 0, or an errno.
+ */
+static int rehearse(struct endpoint *endpoint, int fd, struct stand_ins *stand_ins)
+{
+	int number, ret;
+
+	if (!inheritance_possible(endpoint, fd))
+		return EPERM;
+	while ((number = libc.epoll_create1(EPOLL_CLOEXEC)) >= 0 && number <= STDERR_FILENO)
+		stand_ins->fds[stand_ins->count++] = number;
 	if (number < 0)
 		return errno;
-	ret = fanin_room(endpoint, number);
+	ret = -fanin_room(endpoint, number);
 	libc.close(number);
-	return -ret;
+	if (ret == 0 && GLANCE(endpoint->commons))
+		ret = mailbox_has_room(endpoint) ? mailbox_rehearse(fd) : ENOBUFS;
+	return ret;
 }
 
 static int ask_kernel_to_peel(struct endpoint *endpoint, int fd, sctp_assoc_t id)
 {
 	sctp_peeloff_flags_arg_t with_flags = {{id, 0}, SOCK_CLOEXEC};
 	sctp_peeloff_arg_t plain = {id, 0};
+	struct stand_ins stand_ins __attribute__((cleanup(dismiss))) = {.count = 0};
 	socklen_t len = sizeof(with_flags);
 	int ret = fault_at("peel");
 
 	if (!ret)
-		ret = rehearse(endpoint, fd);
+		ret = rehearse(endpoint, fd, &stand_ins);
 	if (ret) {
 		errno = ret;
 		return -1;

@@ -75,7 +75,7 @@ bool peeled_knows_address(struct endpoint *endpoint, const struct peer_address *
 }
 
 /* net/sctp/socket.c:sctp_getsockopt_peer_addrs: addresses packed one after the other. */
-static void learn(struct endpoint *endpoint, struct association *association)
+static bool learn(struct endpoint *endpoint, struct association *association)
 {
 	union {
 		struct sctp_getaddrs head;
@@ -83,23 +83,28 @@ static void learn(struct endpoint *endpoint, struct association *association)
 	} answer = {.head = {.assoc_id = association->id}};
 	socklen_t len = sizeof(answer), size;
 	const char *at = (const char *)answer.head.addrs;
+	bool ret = false;
 
 	association->addresses_known = true;
 	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_GET_PEER_ADDRS, &answer, &len) <
 	    0)
-		return;
+		return false;
 	for (unsigned int i = 0; i < answer.head.addr_num; i++, at += size) {
 		const struct sockaddr *addr = (const struct sockaddr *)(const void *)at;
 		struct peer_address address;
 
 		size = addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
 						   : sizeof(struct sockaddr_in);
-		if (peer_address_from(&address, addr, size))
-			association_add_address(&endpoint->associations, association, &address);
+		if (!peer_address_from(&address, addr, size) ||
+		    association_by_address(&endpoint->associations, &address) == association)
+			continue;
+		association_add_address(&endpoint->associations, association, &address);
+		ret = true;
 	}
+	return ret;
 }
 
-bool peeled_learn_addresses(struct endpoint *endpoint)
+bool peeled_learn_addresses(struct endpoint *endpoint, bool again)
 {
 	int kept = errno;
 	bool ret = false;
@@ -107,10 +112,8 @@ bool peeled_learn_addresses(struct endpoint *endpoint)
 	if (none(endpoint) || !lock_take(&endpoint->lock))
 		return false;
 	for (struct association *a = endpoint->associations.first; a; a = a->next) {
-		if (!association_peeled(a) || a->addresses_known)
-			continue;
-		learn(endpoint, a);
-		ret = true;
+		if (association_peeled(a) && (again || !a->addresses_known))
+			ret |= learn(endpoint, a);
 	}
 	lock_release(&endpoint->lock);
 	errno = kept;

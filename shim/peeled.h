@@ -17,9 +17,10 @@ struct association *peeled_by_address(struct endpoint *endpoint,
 bool peeled_knows_address(struct endpoint *endpoint, const struct peer_address *address);
 /*
  * Asks the kernel for all addresses of the peeled associations that it has not been asked about
- * (one address each is known from their messages). True when there were any such associations.
+ * (one address each is known from their messages), or `again` for those of all: a peer may have
+ * added some. True when something new was learnt.
  */
-bool peeled_learn_addresses(struct endpoint *endpoint);
+bool peeled_learn_addresses(struct endpoint *endpoint, bool again);
 /* Next after `previous` (NULL: the first), which is unpinned; oldest first. */
 struct association *peeled_next(struct endpoint *endpoint, struct association *previous);
 /* The same, pinned only if the kernel still knows it; one that ended is unpinned and skipped. */

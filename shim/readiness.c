@@ -24,7 +24,7 @@ struct extra {
 struct watch {
 	struct pollfd *fds;
 	struct extra *extras;
-	nfds_t own, total, room;
+	nfds_t own, total, room, spare;
 	void *mapped;
 	size_t mapped_size;
 	struct pollfd fds_on_stack[ON_STACK];
@@ -78,10 +78,16 @@ static void give_back(struct watch *watch)
 
 static void add(struct watch *watch, nfds_t of, int fd, short events, short grants)
 {
-	if (watch->total == watch->room)
+	nfds_t at;
+
+	/* RLIMIT_NOFILE counts entries too: first those that the program leaves out */
+	while (watch->spare < watch->own && watch->fds[watch->spare].fd >= 0)
+		watch->spare++;
+	if (watch->spare == watch->own && watch->total == watch->room)
 		return;
-	watch->extras[watch->total] = (struct extra){(uint32_t)of, grants};
-	watch->fds[watch->total++] = (struct pollfd){.fd = fd, .events = events};
+	at = watch->spare < watch->own ? watch->spare++ : watch->total++;
+	watch->extras[at] = (struct extra){(uint32_t)of, grants};
+	watch->fds[at] = (struct pollfd){.fd = fd, .events = events};
 }
 
 static void add_entry(struct watch *watch, nfds_t i)
@@ -95,6 +101,8 @@ static void add_entry(struct watch *watch, nfds_t i)
 		return;
 	if ((watch->fds[i].events & READ) && fanin_hub(endpoint, fd) == 0)
 		add(watch, i, GLANCE(endpoint->hub), POLLIN, watch->fds[i].events & READ);
+	if (watch->fds[i].events & WRITE)
+		PUBLISH(endpoint->asks_room, true);
 	if ((watch->fds[i].events & WRITE) &&
 	    unlikely(__atomic_load_n(&endpoint->stalled, __ATOMIC_RELAXED) > 0)) {
 		add(watch, i, endpoint->stalls, POLLIN, watch->fds[i].events & WRITE);
@@ -105,6 +113,7 @@ static void add_entry(struct watch *watch, nfds_t i)
 static void prepare(struct watch *watch, const struct pollfd *fds, nfds_t nfds)
 {
 	watch->own = watch->total = nfds;
+	watch->spare = 0;
 	for (nfds_t i = 0; i < nfds; i++)
 		watch->fds[i] = (struct pollfd){.fd = fds[i].fd, .events = fds[i].events};
 	for (nfds_t i = 0; i < nfds; i++)
@@ -141,7 +150,7 @@ static int collect(const struct watch *watch, struct pollfd *fds)
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign) */
 		int fd = fds[i].fd;
 
-		fds[i].revents = watch->fds[i].revents;
+		fds[i].revents = fd < 0 ? 0 : watch->fds[i].revents;
 		/* bound to a message whose rest is yet to come: what the original has must wait */
 		if (fd >= 0 && (fds[i].revents & READ) && fdtable_get(fd) > FD_BUSY) {
 			ENTER(endpoint, fd);
@@ -150,8 +159,8 @@ static int collect(const struct watch *watch, struct pollfd *fds)
 				fds[i].revents &= (short)~READ;
 		}
 	}
-	for (nfds_t i = watch->own; i < watch->total; i++)
-		if (watch->fds[i].revents)
+	for (nfds_t i = 0; i < watch->total; i++)
+		if ((i >= watch->own || fds[i].fd < 0) && watch->fds[i].revents)
 			fds[watch->extras[i].of].revents |=
 				granted(watch, i, fds[watch->extras[i].of].revents);
 	return count_ready(fds, watch->own);
@@ -188,8 +197,12 @@ int readiness_poll(struct pollfd *fds, nfds_t nfds, const struct timespec *timeo
 
 		prepare(&watch, fds, nfds);
 		ret = libc.ppoll(watch.fds, watch.total, timeout ? &left : NULL, mask);
-		if (ret < 0)
+		if (ret < 0) {
+			/* fs/select.c:do_sys_poll tells of none then */
+			for (nfds_t i = 0; errno == EINTR && i < nfds; i++)
+				fds[i].revents = 0;
 			return ret;
+		}
 		/* 0 after a wake-up: it was a hidden notification, which is gone now */
 		if (collect(&watch, fds) > 0 || ret == 0)
 			return count_ready(fds, nfds);
@@ -275,8 +288,16 @@ static int to_sets(const struct pollfd *fds, nfds_t n, int nfds, fd_set *in, fd_
 int readiness_select(int nfds, fd_set *in, fd_set *out, fd_set *except,
 		     const struct timespec *timeout, const sigset_t *mask)
 {
-	struct pollfd fds[FD_SETSIZE];
+	struct pollfd on_stack[FD_SETSIZE], *fds = on_stack;
+	size_t size = (size_t)nfds * sizeof(*fds);
 	nfds_t n = 0;
+	int ret;
+
+	if (nfds > FD_SETSIZE) {
+		fds = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (fds == MAP_FAILED)
+			return libc.pselect(nfds, in, out, except, timeout, mask);
+	}
 
 	for (int fd = 0; fd < nfds; fd++) {
 		short events = (short)((in_set(in, fd) ? POLLIN : 0) |
@@ -285,11 +306,12 @@ int readiness_select(int nfds, fd_set *in, fd_set *out, fd_set *except,
 
 		if (!events)
 			continue;
-		if (n == FD_SETSIZE)
-			return libc.pselect(nfds, in, out, except, timeout, mask);
 		fds[n++] = (struct pollfd){.fd = fd, .events = events};
 	}
-	if (readiness_poll(fds, n, timeout, mask) < 0)
-		return -1;
-	return to_sets(fds, n, nfds, in, out, except);
+	ret = readiness_poll(fds, n, timeout, mask);
+	if (ret >= 0)
+		ret = to_sets(fds, n, nfds, in, out, except);
+	if (fds != on_stack)
+		munmap(fds, size);
+	return ret;
 }

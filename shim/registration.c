@@ -44,6 +44,10 @@ int registration_put(const struct registration *registration, int op, enum entry
 	/* a change needs no memory, so it cannot fail */
 	int fault = op == EPOLL_CTL_ADD && entry == HUB ? fault_at("epoll") : 0;
 
+	/* its number is closed, or another file's: what is registered cannot be changed any more */
+	if (op == EPOLL_CTL_MOD && entry == ORIGINAL &&
+	    !endpoint_has(registration->endpoint, registration->fd))
+		fault = ENOENT;
 	if (fault) {
 		errno = fault;
 		return -1;
@@ -60,7 +64,8 @@ int registration_remove(const struct registration *registration, enum entry entr
 
 void registration_silence(const struct registration *registration, enum entry entry)
 {
-	if (entry == ORIGINAL && !(events_of(registration, entry) & ~MANNER))
+	if (entry == ORIGINAL && (!(events_of(registration, entry) & ~MANNER) ||
+				  !endpoint_has(registration->endpoint, registration->fd)))
 		return;
 	put(registration, EPOLL_CTL_MOD, number_of(registration, entry), EPOLLONESHOT, entry);
 }
@@ -84,7 +89,8 @@ void registration_watch_stalls(struct registration *registration)
 {
 	bool asleep = (registration->events & EPOLLONESHOT) && !registration->armed;
 
-	if (registration->on_stalls || (registration->events & EPOLLEXCLUSIVE) ||
+	if (registration->on_stalls || !endpoint_has(registration->endpoint, registration->fd) ||
+	    (registration->events & EPOLLEXCLUSIVE) ||
 	    registration_put(registration, EPOLL_CTL_ADD, STALLS) < 0)
 		return;
 	registration->on_stalls = true;

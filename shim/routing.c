@@ -17,17 +17,6 @@
 #define SCTP_SENDALL (1 << 6)
 #endif
 
-static void admit(struct endpoint **endpoint)
-{
-	if (*endpoint)
-		peel_admit(*endpoint);
-}
-
-/* No peel of this endpoint for the rest of the block, on cancellation neither. */
-#define EXCLUDE_PEELS(endpoint)                                                 \
-	struct endpoint *excluded __attribute__((cleanup(admit))) = (endpoint); \
-	peel_exclude(excluded)
-
 struct user {
 	struct endpoint *endpoint;
 	struct association *association;
@@ -60,7 +49,7 @@ static ssize_t send_on(const struct endpoint *endpoint, int fd, const struct msg
 static struct association *find(struct endpoint *endpoint, const struct msghdr *msg,
 				const struct destination *to)
 {
-	if (to->peer.family)
+	if (to->peer.family && !(endpoint->family == AF_INET && to->in6))
 		return peeled_by_address(endpoint, &to->peer);
 	if (msg->msg_name && msg->msg_namelen > 0)
 		return NULL;
@@ -83,6 +72,8 @@ static enum routed send_to_peeled(struct endpoint *endpoint, int fd,
 	*ret = send_on(endpoint, association->source.fd, msg, flags);
 	if (*ret >= 0) {
 		stalls_sent(endpoint, association);
+		if (unlikely(GLANCE(endpoint->asks_room)))
+			stalls_ask(endpoint, association);
 		if (aborts)
 			ending_met(endpoint, association);
 		return SENT_OR_FAILED;
@@ -120,6 +111,16 @@ static ssize_t send_on_original(struct endpoint *endpoint, int fd, const struct 
 	return send_on(endpoint, fd, msg, flags);
 }
 
+/* SCTP_SENDALL passes over the others in silence (net/sctp/socket.c:sctp_sendmsg_check_sflags). */
+static bool is_established(const struct association *association)
+{
+	struct sctp_status status = {.sstat_assoc_id = association->id};
+	socklen_t len = sizeof(status);
+
+	return libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_STATUS, &status, &len) < 0 ||
+	       status.sstat_state == SCTP_ESTABLISHED;
+}
+
 /* Each association on its own; the first failure ends it, as in sctp_sendmsg (net/sctp/socket.c).
  */
 static ssize_t send_to_all(struct endpoint *endpoint, int fd, const struct msghdr *msg, int flags)
@@ -132,7 +133,11 @@ static ssize_t send_to_all(struct endpoint *endpoint, int fd, const struct msghd
 	FOR_EACH_PEELED (association, endpoint) {
 		ssize_t n;
 
-		if (send_to_peeled(endpoint, fd, association, msg, flags, false, &n) == ENDED)
+		if (!is_established(association) ||
+		    send_to_peeled(endpoint, fd, association, msg, flags, false, &n) == ENDED)
+			continue;
+		/* it began to end meanwhile */
+		if (n < 0 && errno == ESHUTDOWN)
 			continue;
 		if (n < 0) {
 			peel_unuse(endpoint, association);
@@ -173,7 +178,7 @@ static ssize_t send_to_one(struct endpoint *endpoint, int fd, const struct msghd
 		if (errno != EPIPE && errno != EADDRNOTAVAIL && errno != EINVAL)
 			return ret;
 		if (!peel_settled(endpoint, sequence) &&
-		    !(to->peer.family && peeled_learn_addresses(endpoint)))
+		    !(to->peer.family && peeled_learn_addresses(endpoint, errno == EADDRNOTAVAIL)))
 			return ret;
 	}
 }
@@ -221,7 +226,7 @@ bool routing_is_connected(struct endpoint *endpoint, const struct peer_address *
 	int kept = errno;
 	bool ret;
 
-	(void)peeled_learn_addresses(endpoint);
+	(void)peeled_learn_addresses(endpoint, false);
 	association = peeled_by_address(endpoint, address);
 	ret = association && peel_alive(association->source.fd, association->id);
 	if (association)
@@ -244,6 +249,7 @@ int routing_connect(struct endpoint *endpoint, int fd, const struct sockaddr *ad
 
 int routing_shutdown(struct endpoint *endpoint, int fd, int how)
 {
+	EXCLUDE_PEELS(endpoint);
 	int ret = libc.shutdown(fd, how), kept = errno;
 
 	/* a socket that listens is not touched by it; one that does not is, whatever it answers

@@ -12,11 +12,13 @@
 #include "epollset.h"
 #include "events/events.h"
 #include "exclusion.h"
+#include "hidden.h"
 #include "line.h"
 #include "mailbox.h"
 #include "news.h"
 #include "peel.h"
 #include "source_queue.h"
+#include "stalls.h"
 
 /* How long an answer about other processes is good for: each costs a look into /proc. */
 static const uint64_t GOOD_NS = 50000000;
@@ -47,10 +49,20 @@ static bool may_be_hidden(pid_t pid)
 	return access("/proc/self/stat", F_OK) < 0;
 }
 
+/* Of a process whose main thread has ended others may run on: num_threads, the 18th (proc(5)). */
+static bool has_threads(const char *state)
+{
+	for (int i = 0; i < 17 && state; i++) {
+		state = strchr(state, ' ');
+		state += state != NULL;
+	}
+	return state && strncmp(state, "1 ", 2) != 0 && strncmp(state, "0 ", 2) != 0;
+}
+
 /* The letter after the name in /proc/PID/stat; a zombie holds nothing any more. */
 bool siblings_alive(pid_t pid)
 {
-	char path[64], buf[256];
+	char path[64], buf[512];
 	const char *state;
 	ssize_t n;
 	int fd;
@@ -65,7 +77,8 @@ bool siblings_alive(pid_t pid)
 	libc.close(fd);
 	buf[n > 0 ? n : 0] = '\0';
 	state = strrchr(buf, ')');
-	return !state || !state[1] || (state[2] != 'Z' && state[2] != 'X');
+	return !state || !state[1] || (state[2] != 'Z' && state[2] != 'X') ||
+	       has_threads(state + 2);
 }
 
 /* getdents64 by hand: opendir allocates. */
@@ -114,17 +127,25 @@ static bool has_open(pid_t pid, const char *socket)
 	return ret;
 }
 
-/* One that has executed another program and still has the socket: nothing of ours reaches it. */
-static pid_t find_stranger(struct endpoint *endpoint)
+/* "socket:[INODE]", as /proc shows it. */
+static void name_socket(const struct endpoint *endpoint, char socket[64])
 {
-	char path[64], name[16], socket[64];
+	char path[64], name[16];
 	ssize_t n;
 
 	proc_path(name, (pid_t)endpoint->number, "");
 	proc_path(path, getpid(), "/fd/");
 	strcat(path, name + 6);
-	n = readlink(path, socket, sizeof(socket) - 1);
+	n = readlink(path, socket, 63);
 	socket[n > 0 ? n : 0] = '\0';
+}
+
+/* One that has executed another program and still has the socket: nothing of ours reaches it. */
+static pid_t find_stranger(struct endpoint *endpoint)
+{
+	char socket[64];
+
+	name_socket(endpoint, socket);
 	for (int i = 0; i < HOLDERS; i++) {
 		struct holder *holder = &endpoint->commons->holders[i];
 		pid_t pid = __atomic_load_n(&holder->pid, __ATOMIC_ACQUIRE);
@@ -153,13 +174,39 @@ static void name_stranger(struct endpoint *endpoint, pid_t pid)
 	line_done(&line);
 }
 
+/*
+ * By posix_spawn or vfork it may have started others that have the socket too, and nobody of them
+ * has met us. The first process of all has many for others (socket activation) and uses none.
+ */
+static bool starter_has(struct endpoint *endpoint)
+{
+	uint64_t now = now_ns();
+	int kept = errno;
+	char socket[64];
+
+	if (getppid() == 1)
+		return false;
+
+	if (endpoint->strangers_ns == 0 || now - endpoint->strangers_ns >= GOOD_NS) {
+		name_socket(endpoint, socket);
+		endpoint->sets_shared = has_open(getppid(), socket);
+		endpoint->strangers_ns = now;
+	}
+	errno = kept;
+	return endpoint->sets_shared;
+}
+
 const char *siblings_hold(struct endpoint *endpoint)
 {
 	uint64_t now;
 	int kept = errno;
 
+	if (!endpoint->commons && endpoint->forked)
+		return "shared with another process";
 	if (!endpoint->commons)
-		return endpoint->forked ? "shared with another process" : NULL;
+		return endpoint->inherited && starter_has(endpoint)
+			       ? "shared with the process that started this one"
+			       : NULL;
 	if (__atomic_load_n(&endpoint->commons->held, __ATOMIC_ACQUIRE))
 		return "held by another process that shares the socket";
 	now = now_ns();
@@ -262,10 +309,14 @@ static bool buries_dead(struct commons *commons)
  */
 static void lock_one(struct endpoint *endpoint)
 {
-	while (lock_take(&endpoint->lock) && peel_is_anothers(endpoint)) {
+	bool taken;
+
+	while ((taken = lock_take(&endpoint->lock)) && peel_is_anothers(endpoint)) {
 		lock_release(&endpoint->lock);
 		peel_let_end(endpoint);
 	}
+	/* not by a handler that interrupted its own thread in there */
+	endpoint->locked_for_fork = taken;
 	endpoint->forked = true;
 	endpoint->strangers_ns = 0;
 	if (!endpoint->commons)
@@ -284,20 +335,33 @@ static void lock_one(struct endpoint *endpoint)
 
 static void unlock_one(struct endpoint *endpoint)
 {
-	lock_release(&endpoint->lock);
+	if (endpoint->locked_for_fork)
+		lock_release(&endpoint->lock);
 }
 
-/* Only the thread that forked goes on; what the others were in the middle of is undone here. */
+/*
+ * Only the thread that forked goes on; what the others were in the middle of is undone here. What
+ * it was in the middle of itself, when a handler forked, it will end.
+ */
 static void claim_one(struct endpoint *endpoint)
 {
 	endpoint->lock.owner = 0;
-	endpoint->exclusives = endpoint->blocked_in_original = 0;
 	endpoint->peeling += endpoint->peeling & 1;
-	endpoint->pins = 1;
+	if (endpoint_inside == 0) {
+		endpoint->exclusives = endpoint->blocked_in_original = 0;
+		endpoint->pins = 1;
+	}
 	endpoint->hub_inherited = endpoint->hub >= 0;
-	endpoint->stalls_inherited = endpoint->stalls >= 0;
+	/* the parent's; sets of the program that it is in are the parent's as well */
+	endpoint->stalls_inherited = endpoint->stalls >= 0 && endpoint->registrations;
+	/* a record that is only being made has no numbers yet, and nothing in it means anything */
+	if (endpoint->numbers > 0 && !endpoint->stalls_inherited) {
+		hidden_close(&endpoint->stalls);
+		endpoint->stalled = 0;
+	}
 	for (struct association *a = endpoint->associations.first; a; a = a->next) {
-		a->users = a->readers = 0;
+		if (endpoint_inside == 0)
+			a->users = a->readers = 0;
 		if (a->source.queue == QUEUE_DEFERRED)
 			a->source.queue = QUEUE_NONE;
 	}
@@ -311,13 +375,26 @@ static void before_fork(void)
 {
 	endpoint_for_each(share_pinned);
 	epollset_before_fork();
+	endpoint_before_fork();
 	endpoint_for_each(lock_one);
 }
 
 static void parent_after(void)
 {
 	endpoint_for_each(unlock_one);
-	epollset_after_fork();
+	endpoint_after_fork(false);
+	epollset_after_fork(false);
+}
+
+/* What the parent met is still so, but the child waits for its end by a set of its own. */
+static void stall_anew(struct endpoint *endpoint)
+{
+	for (struct association *a = endpoint->associations.first; a; a = a->next) {
+		if (!a->blocked || endpoint->stalls_inherited)
+			continue;
+		a->blocked = false;
+		stalls_ask(endpoint, a);
+	}
 }
 
 static void child_after(void)
@@ -325,7 +402,9 @@ static void child_after(void)
 	lock_thread = 0;
 	endpoint_set_process();
 	endpoint_for_each(claim_one);
-	epollset_after_fork();
+	endpoint_after_fork(true);
+	epollset_after_fork(true);
+	endpoint_for_each(stall_anew);
 	events_forked();
 }
 

@@ -104,13 +104,30 @@ int sleep_for_source(struct endpoint *endpoint, int fd, uint64_t *deadline)
 	return ret > 0 || (ret == 0 && again) ? 0 : -1;
 }
 
+/* The answer before each sleep: it costs a call for each signal, so it is a second old at most. */
+static bool handlers_restarted(void)
+{
+	static uint64_t asked_ns;
+	static bool answer;
+	uint64_t now = now_ns();
+
+	if (now - GLANCE(asked_ns) > 1000000000) {
+		PUBLISH(answer, handlers_restart());
+		PUBLISH(asked_ns, now);
+	}
+	return GLANCE(answer);
+}
+
 int sleep_first(struct endpoint *endpoint)
 {
+	bool restarts;
+
 	if (GLANCE(endpoint->hub) < 0 || !as_set(endpoint)->listening ||
 	    as_set(endpoint)->rcvtimeo_ns)
 		return 0;
 	events_tend_now();
-	if (queue_sleep(endpoint) != -EINTR || handlers_restart())
+	restarts = handlers_restarted();
+	if (queue_sleep(endpoint, restarts) != -EINTR || handlers_restart())
 		return 0;
 	errno = EINTR;
 	return -1;

@@ -306,7 +306,22 @@ static int hub_to_sleep_on(struct endpoint *endpoint)
 	return usable ? endpoint->hub : -1;
 }
 
-int queue_sleep(struct endpoint *endpoint)
+/*
+ * epoll_wait says EINTR when the process was stopped, frozen or traced meanwhile, without any
+ * handler; poll sleeps on, as a receive does, and takes one call more.
+ */
+static int sleep_on(int hub, struct epoll_event *events, bool restarts)
+{
+	struct pollfd wait = {.fd = hub, .events = POLLIN};
+
+	if (restarts)
+		return CANCELLABLE(libc.epoll_wait(hub, events, LOOK_EVENTS, -1));
+	if (CANCELLABLE(libc.ppoll(&wait, 1, NULL, NULL)) < 0)
+		return -1;
+	return libc.epoll_wait(hub, events, LOOK_EVENTS, 0);
+}
+
+int queue_sleep(struct endpoint *endpoint, bool restarts)
 {
 	struct epoll_event events[LOOK_EVENTS];
 	uint32_t departures;
@@ -319,7 +334,7 @@ int queue_sleep(struct endpoint *endpoint)
 	lock_release(&endpoint->lock);
 	if (hub < 0)
 		return -EAGAIN;
-	n = CANCELLABLE(libc.epoll_wait(hub, events, LOOK_EVENTS, -1));
+	n = sleep_on(hub, events, restarts);
 	if (n < 0)
 		return errno == EINTR ? -EINTR : -EAGAIN;
 	if (!lock_take(&endpoint->lock))

@@ -39,9 +39,10 @@ struct source *queue_choose(struct endpoint *endpoint, uint64_t now, int *looks)
 /*
  * Sleeps, no lock held, until a source is readable, and queues what is: one call where a look, a
  * sleep and another look would be three. 0; -EINTR; -EAGAIN: not now (something is queued or
- * bound, no hub, or the hub fails), look and wait one after the other.
+ * bound, no hub, or the hub fails), look and wait one after the other. `restarts`: whatever
+ * interrupts it, it is to be called again.
  */
-int queue_sleep(struct endpoint *endpoint);
+int queue_sleep(struct endpoint *endpoint, bool restarts);
 /* Looks again, so that what the hub had to say of the mailbox is heard. */
 void queue_refresh(struct endpoint *endpoint);
 /* Are there others whose turn will come without another look? */

@@ -75,6 +75,39 @@ void stalls_sent(struct endpoint *endpoint, struct association *association)
 	lock_release(&endpoint->lock);
 }
 
+static void number(struct endpoint *endpoint, int op, int fd)
+{
+	int kept = errno;
+
+	if (GLANCE(endpoint->stalls) < 0 || !lock_take(&endpoint->lock))
+		return;
+	if (is_own(endpoint) && endpoint->stalled == 0)
+		change(endpoint, op, fd, NULL);
+	lock_release(&endpoint->lock);
+	errno = kept;
+}
+
+void stalls_number_goes(struct endpoint *endpoint, int fd)
+{
+	if (endpoint->number == fd)
+		number(endpoint, EPOLL_CTL_DEL, fd);
+}
+
+void stalls_number_came(struct endpoint *endpoint)
+{
+	number(endpoint, EPOLL_CTL_ADD, endpoint->number);
+}
+
+void stalls_ask(struct endpoint *endpoint, struct association *association)
+{
+	struct pollfd room = {.fd = association->source.fd, .events = POLLOUT};
+	int kept = errno;
+
+	if (libc.poll(&room, 1, 0) == 0)
+		stalls_begin(endpoint, association);
+	errno = kept;
+}
+
 bool stalls_over(struct endpoint *endpoint)
 {
 	struct epoll_event events[LOOK_EVENTS];

@@ -47,7 +47,7 @@ static void expect_dry(struct association *association)
 	socklen_t len = sizeof(status);
 
 	if (libc.getsockopt(association->source.fd, SOL_SCTP, SCTP_STATUS, &status, &len) == 0 &&
-	    status.sstat_unackdata == 0 && status.sstat_penddata == 0)
+	    status.sstat_unackdata == 0)
 		association->hides_dry++;
 }
 

@@ -221,6 +221,9 @@ static bool take_numbers(struct reader *reader, const struct handed_endpoint *ha
 			endpoint_duplicated(*ret, number);
 		else
 			*ret = endpoint_inherited(number);
+		/* whoever has it too is known */
+		if (*ret)
+			(*ret)->inherited = false;
 	}
 	return true;
 }
@@ -341,11 +344,13 @@ static const char *take_up(int fd, uint64_t inode)
 	struct reader reader = {0};
 	const char *ret;
 	struct stat stat;
-	void *mapped;
+	void *mapped = MAP_FAILED;
 
 	if (!is_sealed(fd, inode, &stat))
 		return "exec: what was handed over is not what it was";
-	mapped = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* a shortage that goes by at once must not lose what was peeled off */
+	for (int tries = 0; mapped == MAP_FAILED && tries < 3; tries++)
+		mapped = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (mapped == MAP_FAILED)
 		return "exec: no memory for what was handed over";
 	reader.at = mapped;

@@ -111,6 +111,11 @@ load contract
 	contract 3 descriptors d04-listen-late
 }
 
+# contract: D05
+@test "closed as a stream or by a system call's number, all ends, and the number is another's" {
+	contract 8 descriptors d05-unheard
+}
+
 # contract: D07
 @test "few numbers: what cannot be peeled is held, and no association suffers" {
 	contract 1 descriptors d07-few-numbers SCTPEEL_FD_RESERVE=64

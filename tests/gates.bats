@@ -125,7 +125,8 @@ allowed() {
 		commons.o pthread_mutex_consistent: a lock in shared memory outlives who died in it
 		commons.o pthread_mutex_init: likewise
 		commons.o pthread_mutex_lock: likewise
-		commons.o pthread_mutex_timedlock: likewise
+		commons.o pthread_mutex_clocklock: likewise
+		commons.o pthread_mutex_trylock: likewise
 		commons.o pthread_mutex_unlock: likewise
 		commons.o pthread_mutexattr_destroy: likewise
 		commons.o pthread_mutexattr_init: likewise

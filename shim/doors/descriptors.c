@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
+#include <sys/syscall.h>
 
 #include "doors/doors.h"
 #include "epollset.h"
@@ -47,23 +48,18 @@ int socketpair(int domain, int type, int protocol, int fds[2])
 	return ret;
 }
 
-static int visible(int fd)
-{
-	return fd_kind(fdtable_get(fd)) == FD_HIDDEN ? -1 : fd;
-}
-
 int accept(int fd, struct sockaddr *restrict addr, socklen_t *restrict len)
 {
 	uintptr_t word = fdtable_get(fd);
 
-	return plain(libc.accept(visible(fd), addr, len), fd_plain(word));
+	return plain(libc.accept(fd_visible(fd), addr, len), fd_plain(word));
 }
 
 int accept4(int fd, struct sockaddr *restrict addr, socklen_t *restrict len, int flags)
 {
 	uintptr_t word = fdtable_get(fd);
 
-	return plain(libc.accept4(visible(fd), addr, len, flags), fd_plain(word));
+	return plain(libc.accept4(fd_visible(fd), addr, len, flags), fd_plain(word));
 }
 
 /* ------------------------------------------------------------------ copies */
@@ -71,16 +67,14 @@ int accept4(int fd, struct sockaddr *restrict addr, socklen_t *restrict len, int
 /* What the copy is: the same endpoint, the same epoll set, or whatever its like was. */
 static uintptr_t word_of_copy(struct endpoint *endpoint, uintptr_t word)
 {
-	if (endpoint) {
-		__atomic_add_fetch(&endpoint->numbers, 1, __ATOMIC_ACQ_REL);
-		return fd_word(FD_ENDPOINT, endpoint);
-	}
-	return fd_plain(word);
+	if (!endpoint)
+		return fd_plain(word);
+	return endpoint_count_number(endpoint) ? fd_word(FD_ENDPOINT, endpoint) : FD_UNKNOWN;
 }
 
 static int copied(struct endpoint *endpoint, uintptr_t word, int to)
 {
-	if (to < 0)
+	if (to < 0 || !endpoint_own_process())
 		return to;
 	if (fd_kind(word) == FD_SET)
 		epollset_duplicated(fd_object(word), to);
@@ -108,7 +102,8 @@ static int copy_over(int fd, int to, int flags, bool three)
 		return three ? libc.dup3(fd, to, flags) : libc.dup2(fd, to);
 	if (libc.fcntl(fd, F_GETFD) < 0)
 		return -1;
-	if (fd_kind(fdtable_get(to)) == FD_HIDDEN)
+	/* a child of vfork has descriptors of its own, and our memory */
+	if (fd_kind(fdtable_get(to)) == FD_HIDDEN && endpoint_own_process())
 		hidden_make_way(to);
 	old = endpoint_closing(to);
 	ret = three ? libc.dup3(fd, to, flags) : libc.dup2(fd, to);
@@ -147,6 +142,31 @@ int dup3(int fd, int to, int flags)
 int close(int fd)
 {
 	return endpoint_close(fd);
+}
+
+/* A stream on the socket (fdopen): libc closes its number by itself. */
+static int close_stream(FILE *stream, int fd)
+{
+	uintptr_t word;
+	int ret, kept;
+
+	/* the stream's own number is gone already if it is one of ours */
+	if (fd_kind(fdtable_get(fd)) == FD_HIDDEN)
+		hidden_make_way(fd);
+	word = endpoint_closing(fd);
+	ret = libc.fclose(stream);
+	kept = errno;
+	endpoint_closed(fd, word, true, FD_UNKNOWN);
+	errno = kept;
+	return ret;
+}
+
+int fclose(FILE *stream)
+{
+	int kept = errno, fd = fileno(stream);
+
+	errno = kept;
+	return likely(fdtable_get(fd) <= FD_BUSY) ? libc.fclose(stream) : close_stream(stream, fd);
 }
 
 int __close(int fd)
@@ -220,4 +240,55 @@ void closefrom(int first)
 	for (unsigned int fd = (unsigned int)first; fd < FDTABLE_SIZE; fd++)
 		if (!is_hidden((int)fd))
 			libc.close((int)fd);
+}
+
+/* ------------------------------------------------------------------ by number */
+
+static bool is_ours(int fd)
+{
+	return fdtable_get(fd) > FD_BUSY;
+}
+
+static bool has_ours(unsigned int first, unsigned int last)
+{
+	unsigned int end = (unsigned int)fdtable_end();
+
+	while (first <= last && first < end && !is_ours((int)first))
+		first++;
+	return first <= last && first < end;
+}
+
+static long close_one(int fd)
+{
+	uintptr_t word = fdtable_get(fd);
+	long ret;
+	int kept;
+
+	if (word <= FD_BUSY) {
+		if (word == FD_FOREIGN || word == FD_UNIX)
+			fdtable_set(fd, FD_UNKNOWN);
+		return libc.syscall(SYS_close, (long)fd, 0L, 0L, 0L, 0L, 0L);
+	}
+	word = endpoint_closing(fd);
+	ret = libc.syscall(SYS_close, (long)fd_visible(fd), 0L, 0L, 0L, 0L, 0L);
+	kept = errno;
+	endpoint_closed(fd, word, ret == 0 || kept != EBADF, FD_UNKNOWN);
+	errno = kept;
+	return ret;
+}
+
+/* What another preload behind us does by number comes by here as well: it finds nothing of ours. */
+long close_by_number(long number, long a, long b, long c)
+{
+	int fd = (int)a, to = (int)b;
+
+	if (number == SYS_close)
+		return close_one(fd);
+	if (number == SYS_close_range) {
+		if (!(c & CLOSE_RANGE_CLOEXEC) && has_ours((unsigned int)a, (unsigned int)b))
+			return close_range((unsigned int)a, (unsigned int)b, (int)c);
+	} else if (fd != to && fdtable_get(to) != FD_BUSY && (is_ours(fd) || is_ours(to))) {
+		return number == SYS_dup3 ? dup3(fd, to, (int)c) : dup2(fd, to);
+	}
+	return libc.syscall(number, a, b, c, 0L, 0L, 0L);
 }

@@ -14,4 +14,7 @@
 #undef CALL
 #undef CALL_VARIADIC
 
+/* SYS_close and its kin, as by name: the number that is closed may be another's soon. */
+long close_by_number(long number, long a, long b, long c);
+
 #endif

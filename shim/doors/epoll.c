@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Doors: epoll. */
 #include <errno.h>
+#include <stdbool.h>
 
 #include "doors/doors.h"
 #include "epollset.h"
@@ -42,12 +43,6 @@ static struct epollset *set_of(int epfd)
 	return unlikely(fd_kind(word) == FD_SET) ? fd_object(word) : NULL;
 }
 
-/* A hidden number is none. */
-static int visible(int epfd)
-{
-	return unlikely(fd_kind(fdtable_get(epfd)) == FD_HIDDEN) ? -1 : epfd;
-}
-
 static int our_wait(struct epollset *set, int epfd, struct epoll_event *events, int maxevents,
 		    int timeout, const sigset_t *mask)
 {
@@ -57,11 +52,15 @@ static int our_wait(struct epollset *set, int epfd, struct epoll_event *events, 
 }
 
 /* The first endpoint may have joined the set while we slept in it. */
-static int woken(int epfd, struct epoll_event *events, int n)
+static int woken(int epfd, struct epoll_event *events, int n, int maxevents, bool ends,
+		 const sigset_t *mask)
 {
 	struct epollset *set = set_of(epfd);
 
-	return unlikely(set && n > 0) ? epollwait_woken(set, events, n) : n;
+	if (likely(!set || n <= 0))
+		return n;
+	n = epollwait_woken(set, events, n);
+	return n == 0 && !ends ? epollwait(set, epfd, events, maxevents, NULL, mask) : n;
 }
 
 int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
@@ -70,7 +69,8 @@ int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
 
 	return set ? our_wait(set, epfd, events, maxevents, timeout, NULL)
 		   : woken(epfd, events,
-			   libc.epoll_wait(visible(epfd), events, maxevents, timeout));
+			   libc.epoll_wait(fd_visible(epfd), events, maxevents, timeout), maxevents,
+			   timeout >= 0, NULL);
 }
 
 int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout,
@@ -80,7 +80,8 @@ int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout
 
 	return set ? our_wait(set, epfd, events, maxevents, timeout, mask)
 		   : woken(epfd, events,
-			   libc.epoll_pwait(visible(epfd), events, maxevents, timeout, mask));
+			   libc.epoll_pwait(fd_visible(epfd), events, maxevents, timeout, mask),
+			   maxevents, timeout >= 0, mask);
 }
 
 int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
@@ -90,5 +91,6 @@ int epoll_pwait2(int epfd, struct epoll_event *events, int maxevents,
 
 	return set ? epollwait(set, epfd, events, maxevents, timeout, mask)
 		   : woken(epfd, events,
-			   libc.epoll_pwait2(visible(epfd), events, maxevents, timeout, mask));
+			   libc.epoll_pwait2(fd_visible(epfd), events, maxevents, timeout, mask),
+			   maxevents, timeout != NULL, mask);
 }

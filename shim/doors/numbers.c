@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Doors: system calls by number. They are passed through and see the original alone, so nothing
- * may be peeled from a socket that is used so.
+ * may be peeled from a socket that is used so; but what closes numbers is as by name.
  */
 #include <errno.h>
 #include <limits.h>
@@ -80,6 +80,21 @@ static int is_io(long number)
 	}
 }
 
+static int closes(long number)
+{
+	switch (number) {
+	case SYS_close:
+	case SYS_close_range:
+	case SYS_dup3:
+#ifdef SYS_dup2
+	case SYS_dup2:
+#endif
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 typedef long six_arguments(long number, long a, long b, long c, long d, long e, long f);
 
 /* Takes as many as there can be, as libc's own does; a jump, so that vfork finds its way back. */
@@ -89,5 +104,7 @@ long by_number(long number, long a, long b, long c, long d, long e, long f)
 {
 	if (unlikely(is_io(number)))
 		look(number, a, b, c);
+	if (unlikely(closes(number)))
+		return close_by_number(number, a, b, c);
 	return ((six_arguments *)(void (*)(void))libc.syscall)(number, a, b, c, d, e, f);
 }

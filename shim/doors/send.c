@@ -95,7 +95,8 @@ ssize_t sendto(int fd, const void *buf, size_t len, int flags, const struct sock
 	struct iovec iov = {(void *)(uintptr_t)buf, len};
 
 	/* a name of no length is a bad name here, and none at all in sendmsg (net/socket.c) */
-	if (endpoint_foreign(fd) || (addr && addrlen == 0))
+	if (endpoint_foreign(fd) ||
+	    (addr && (addrlen == 0 || addrlen > sizeof(struct sockaddr_storage))))
 		return libc.sendto(fd, buf, len, flags, addr, addrlen);
 	ENTER(endpoint, fd);
 
@@ -142,36 +143,18 @@ ssize_t __write(int fd, const void *buf, size_t len)
 	return endpoint_not_known(fd) ? libc.__write(fd, buf, len) : our_write(fd, buf, len);
 }
 
+/* What names nobody means nothing that is peeled off. */
 ssize_t writev(int fd, const struct iovec *iov, int iovcnt)
 {
-	if (endpoint_not_known(fd))
-		return libc.writev(fd, iov, iovcnt);
-	ENTER_KNOWN(endpoint, fd);
-
-	return endpoint && iovcnt >= 0 && iovcnt <= IOV_MAX
-		       ? send_vector(endpoint, fd, iov, (size_t)iovcnt, 0, NULL, 0)
-		       : libc.writev(fd, iov, iovcnt);
-}
-
-/* On a socket only with offset -1, where it is writev. */
-static ssize_t our_pwritev2(int fd, const struct iovec *iov, int iovcnt, off64_t offset, int flags)
-{
-	ENTER_KNOWN(endpoint, fd);
-
-	if (!endpoint || offset != -1 || iovcnt < 0 || iovcnt > IOV_MAX)
-		return libc.pwritev64v2(fd, iov, iovcnt, offset, flags);
-	return send_vector(endpoint, fd, iov, (size_t)iovcnt, flags & RWF_NOWAIT ? MSG_DONTWAIT : 0,
-			   NULL, 0);
+	return libc.writev(fd_visible(fd), iov, iovcnt);
 }
 
 ssize_t pwritev2(int fd, const struct iovec *iov, int iovcnt, off_t offset, int flags)
 {
-	return endpoint_not_known(fd) ? libc.pwritev2(fd, iov, iovcnt, offset, flags)
-				      : our_pwritev2(fd, iov, iovcnt, offset, flags);
+	return libc.pwritev2(fd_visible(fd), iov, iovcnt, offset, flags);
 }
 
 ssize_t pwritev64v2(int fd, const struct iovec *iov, int iovcnt, off64_t offset, int flags)
 {
-	return endpoint_not_known(fd) ? libc.pwritev64v2(fd, iov, iovcnt, offset, flags)
-				      : our_pwritev2(fd, iov, iovcnt, offset, flags);
+	return libc.pwritev64v2(fd_visible(fd), iov, iovcnt, offset, flags);
 }

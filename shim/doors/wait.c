@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "doors/doors.h"
+#include "hidden.h"
 #include "readiness.h"
 
 /* What the kernel refuses as a whole is the kernel's to answer. */
@@ -98,12 +99,14 @@ static int our_select(int nfds, fd_set *in, fd_set *out, fd_set *except, struct 
 int select(int nfds, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 	   struct timeval *restrict timeout)
 {
+	nfds = hidden_reach(nfds);
 	return concerns_sets(nfds, in, out, except) ? our_select(nfds, in, out, except, timeout)
 						    : libc.select(nfds, in, out, except, timeout);
 }
 
 int __select(int nfds, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
+	nfds = hidden_reach(nfds);
 	return concerns_sets(nfds, in, out, except) ? our_select(nfds, in, out, except, timeout)
 						    : libc.__select(nfds, in, out, except, timeout);
 }
@@ -111,6 +114,7 @@ int __select(int nfds, fd_set *in, fd_set *out, fd_set *except, struct timeval *
 int pselect(int nfds, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 	    const struct timespec *restrict timeout, const sigset_t *restrict mask)
 {
+	nfds = hidden_reach(nfds);
 	return concerns_sets(nfds, in, out, except)
 		       ? readiness_select(nfds, in, out, except, timeout, mask)
 		       : libc.pselect(nfds, in, out, except, timeout, mask);

@@ -59,7 +59,7 @@ static inline unsigned context_minutes(void)
 {
 	if (getenv("PATIENCE"))
 		return 10;
-	return getenv("CONTRACT_CONTEXT") ? 4 : 1;
+	return getenv("CONTRACT_CONTEXT") ? 4 : 3;
 }
 
 /* ---- sockets ---- */

@@ -857,6 +857,65 @@ static void d07_all_taken(void)
 	close_scene(server);
 }
 
+/* ---- D05: numbers that are closed in ways of their own ---- */
+
+static int close_stream(int fd)
+{
+	FILE *stream = fdopen(fd, "r+");
+
+	return stream ? fclose(stream) : -1;
+}
+
+static int close_by_number(int fd)
+{
+	return (int)syscall(SYS_close, fd);
+}
+
+static int copy_over_by_number(int fd)
+{
+	int null = open("/dev/null", O_RDONLY), ret = (int)syscall(SYS_dup3, null, fd, 0);
+
+	close(null);
+	return ret == fd ? close(fd) : -1;
+}
+
+static int close_range_by_number(int fd)
+{
+	return (int)syscall(SYS_close_range, fd, fd, 0);
+}
+
+/* Its associations end, and the number is a file's then. */
+static void d05_unheard(void)
+{
+	static const struct {
+		const char *name;
+		int (*close)(int fd);
+	} ways[] = {
+		{"fclose", close_stream},
+		{"SYS_close", close_by_number},
+		{"SYS_dup3", copy_over_by_number},
+		{"SYS_close_range", close_range_by_number},
+	};
+
+	for (size_t i = 0; i < COUNT(ways); i++) {
+		int server = open_server(), file;
+		in_port_t port = local_port(server);
+		char byte;
+
+		for (int p = 0; p < 2; p++)
+			connect_peer(new_peer(), server);
+		greet(server, 2);
+		OUTCOME(ways[i].name, ways[i].close(server));
+		all_hear();
+		await_associations(port, 0, 0);
+		file = open("/dev/zero", O_RDONLY);
+		tell("%s number", file == server ? "the same" : "another");
+		OUTCOME("read", read(file, &byte, 1));
+		OUTCOME("close", close(file));
+		close_scene(-1);
+	}
+}
+
 static const struct test tests[] = {
 	{"d01-dups", d01_dups},
 	{"d01-chain", d01_chain},
@@ -880,6 +939,7 @@ static const struct test tests[] = {
 	{"d04-shutdown-client", d04_shutdown_client},
 	{"d04-listen", d04_listen},
 	{"d04-listen-late", d04_listen_late},
+	{"d05-unheard", d05_unheard},
 	{"d07-few-numbers", d07_few_numbers},
 	{"d07-thread", d07_thread},
 	{"d07-all-taken", d07_all_taken},
