@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,9 @@
 #include "peel.h"
 #include "source_queue.h"
 #include "stalls.h"
+
+/* Whoever started this process keeps its sockets for it and uses none (sd_listen_fds(3)). */
+static bool is_activated;
 
 /* How long an answer about other processes is good for: each costs a look into /proc. */
 static const uint64_t GOOD_NS = 50000000;
@@ -176,7 +180,7 @@ static void name_stranger(struct endpoint *endpoint, pid_t pid)
 
 /*
  * By posix_spawn or vfork it may have started others that have the socket too, and nobody of them
- * has met us. The first process of all has many for others (socket activation) and uses none.
+ * has met us.
  */
 static bool starter_has(struct endpoint *endpoint)
 {
@@ -184,7 +188,7 @@ static bool starter_has(struct endpoint *endpoint)
 	int kept = errno;
 	char socket[64];
 
-	if (getppid() == 1)
+	if (is_activated)
 		return false;
 
 	if (endpoint->strangers_ns == 0 || now - endpoint->strangers_ns >= GOOD_NS) {
@@ -410,5 +414,8 @@ static void child_after(void)
 
 void siblings_start(void)
 {
+	const char *whose = secure_getenv("LISTEN_PID");
+
+	is_activated = whose && (pid_t)atoi(whose) == getpid();
 	pthread_atfork(before_fork, parent_after, child_after);
 }

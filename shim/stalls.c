@@ -75,7 +75,7 @@ void stalls_sent(struct endpoint *endpoint, struct association *association)
 	lock_release(&endpoint->lock);
 }
 
-static void number(struct endpoint *endpoint, int op, int fd)
+static void watch_number(struct endpoint *endpoint, int op, int fd)
 {
 	int kept = errno;
 
@@ -90,12 +90,12 @@ static void number(struct endpoint *endpoint, int op, int fd)
 void stalls_number_goes(struct endpoint *endpoint, int fd)
 {
 	if (endpoint->number == fd)
-		number(endpoint, EPOLL_CTL_DEL, fd);
+		watch_number(endpoint, EPOLL_CTL_DEL, fd);
 }
 
 void stalls_number_came(struct endpoint *endpoint)
 {
-	number(endpoint, EPOLL_CTL_ADD, endpoint->number);
+	watch_number(endpoint, EPOLL_CTL_ADD, endpoint->number);
 }
 
 void stalls_ask(struct endpoint *endpoint, struct association *association)

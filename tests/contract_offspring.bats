@@ -62,6 +62,11 @@ trace_has() {
 	trace_has '"verdict":"hold"' 'shared with the process that started this one'
 }
 
+# contract: P04
+@test "a service that is started by its socket (LISTEN_PID): its parent keeps the socket, and peels go on" {
+	contract 3 offspring p04-activated
+}
+
 # contract: P04 D03
 @test "a child of vfork may use any number that is free: its parent goes on" {
 	contract 3 offspring p04-free-numbers

@@ -382,7 +382,20 @@ static int number_of(const char *variable)
 	return text ? atoi(text) : -1;
 }
 
-static struct child spawn_child(const char *who, int server)
+/* As what starts a service when somebody calls (sd_listen_fds(3)): nothing of it is handed over. */
+static pid_t start_for_listening(char *const arguments[])
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		set_number("LISTEN_PID", getpid());
+		execve(program, arguments, environ);
+		_exit(127);
+	}
+	return pid;
+}
+
+static struct child spawn_child(const char *who, int server, bool activated)
 {
 	char *const arguments[] = {(char *)(uintptr_t)program, (char[]){"p04-spawned-image"}, NULL};
 	struct child child;
@@ -394,7 +407,9 @@ static struct child spawn_child(const char *who, int server)
 	set_number("CONTRACT_FD", server);
 	set_number("CONTRACT_LINE", line[1]);
 	setenv("CONTRACT_WHO", who, 1);
-	if (posix_spawn(&child.pid, program, NULL, NULL, arguments, environ))
+	if (activated)
+		child.pid = start_for_listening(arguments);
+	else if (posix_spawn(&child.pid, program, NULL, NULL, arguments, environ))
 		die("posix_spawn");
 	close(line[1]);
 	child.line = line[0];
@@ -413,8 +428,8 @@ static void p04_spawned(void)
 	struct child one, two;
 
 	set_timeout(server, SO_RCVTIMEO, PATIENT_MS);
-	one = spawn_child("one", server);
-	two = spawn_child("two", server);
+	one = spawn_child("one", server, false);
+	two = spawn_child("two", server, false);
 	for (int i = 0; i < 3; i++)
 		newcomer(server);
 	for (int i = 0; i < 3; i++) {
@@ -431,6 +446,22 @@ static void p04_spawned(void)
 	peer_hears(&peers[0]);
 	dismiss(&one);
 	dismiss(&two);
+	close_scene(server);
+}
+
+/* Its parent has the socket as well, but only keeps it for who comes next. */
+static void p04_activated(void)
+{
+	int server = open_server();
+	struct child service;
+
+	set_timeout(server, SO_RCVTIMEO, PATIENT_MS);
+	service = spawn_child("service", server, true);
+	for (int i = 0; i < 3; i++)
+		newcomer(server);
+	for (int i = 0; i < 3; i++)
+		child_serves_all(&service);
+	dismiss(&service);
 	close_scene(server);
 }
 
@@ -690,6 +721,7 @@ static const struct test tests[] = {
 	{"p03-other-user", p03_other_user},
 	{"p03-other-user-image", p03_other_user_image},
 	{"p04-spawned", p04_spawned},
+	{"p04-activated", p04_activated},
 	{"p04-spawned-image", p04_spawned_image},
 	{"p04-free-numbers", p04_free_numbers},
 };
