@@ -20,6 +20,7 @@
 #include "peel.h"
 #include "source_queue.h"
 #include "stalls.h"
+#include "values.h"
 
 /* Whoever started this process keeps its sockets for it and uses none (sd_listen_fds(3)). */
 static bool is_activated;
@@ -415,7 +416,9 @@ static void child_after(void)
 void siblings_start(void)
 {
 	const char *whose = secure_getenv("LISTEN_PID");
+	uint64_t pid;
 
-	is_activated = whose && (pid_t)atoi(whose) == getpid();
+	is_activated = whose && value_count((struct word){whose, strlen(whose)}, &pid) &&
+		       pid == (uint64_t)getpid();
 	pthread_atfork(before_fork, parent_after, child_after);
 }
