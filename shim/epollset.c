@@ -62,6 +62,44 @@ static struct epollset *set_of(int epfd, bool make)
 	return set;
 }
 
+/* What was removed last: the kernel may have told a thread of it that has not told the program. */
+enum { REMEMBERED = 64 };
+static struct removed {
+	uint64_t tag;
+	uint32_t events;
+	epoll_data_t data;
+} removed[REMEMBERED];
+static uint32_t removals;
+
+static void remember(const struct registration *registration)
+{
+	removed[removals++ % REMEMBERED] = (struct removed){
+		.tag = registration->tag,
+		.events = registration->events,
+		.data = registration->data,
+	};
+}
+
+bool epollset_recall(struct epoll_event *event)
+{
+	const uint64_t tag = event->data.u64 & ~(uint64_t)ENTRIES;
+	const enum entry entry = (enum entry)(event->data.u64 & ENTRIES);
+	const struct removed *found = NULL;
+
+	if (!lock_take(&changes.lock))
+		return false;
+	for (int i = 0; i < REMEMBERED && !found; i++)
+		if (removed[i].tag == tag)
+			found = &removed[i];
+	if (found) {
+		event->data = found->data;
+		if (entry != ORIGINAL)
+			event->events = found->events & (entry == HUB ? INPUT : OUTPUT);
+	}
+	lock_release(&changes.lock);
+	return found && event->events;
+}
+
 /* The kernel's key is description and number; a closed number may be registered still. */
 static struct registration *find(const struct epollset *set, const struct endpoint *endpoint,
 				 int fd)
@@ -86,6 +124,7 @@ static void unlink_registration(struct registration *registration)
 	while (*at != registration)
 		at = &(*at)->next_of_endpoint;
 	*at = registration->next_of_endpoint;
+	remember(registration);
 	registration->tag = 0;
 	hidden_close(&registration->hub);
 	pool_give(&registrations, registration);

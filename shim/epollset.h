@@ -36,8 +36,10 @@ struct found {
 	bool on_hub, on_stalls;
 };
 
-/* An event of a registration that has been removed since the kernel told of it. */
+/* Is this ours, of a registration that has been removed since the kernel told of it? */
 bool epollset_is_tag(uint64_t data);
+/* Such an event as the program would have been told of it; false: it was removed long ago. */
+bool epollset_recall(struct epoll_event *event);
 /* False: the event is none of ours. */
 bool epollset_look_up(const struct epollset *set, uint64_t tag, struct found *ret);
 /* EPOLLONESHOT: told once, by whichever entry; the others are put to sleep. */

@@ -111,7 +111,7 @@ static int translate(const struct epollset *set, struct epoll_event *events, int
 				continue;
 			if (ours < BATCH)
 				told[ours++] = (struct told){found.registration, &events[out]};
-		} else if (epollset_is_tag(event.data.u64)) {
+		} else if (epollset_is_tag(event.data.u64) && !epollset_recall(&event)) {
 			continue;
 		}
 		events[out++] = event;
