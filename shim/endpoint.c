@@ -231,7 +231,7 @@ static struct endpoint *create(int fd, bool born)
 	mode = libc.fcntl(fd, F_GETFL);
 	as_set(endpoint)->nonblock = (mode & O_NONBLOCK) != 0;
 	if (mode >= 0 && (mode & O_ASYNC))
-		endpoint->held = "signal-driven input and output (O_ASYNC)";
+		inheritance_note_signals(endpoint);
 	endpoint->family = get_int(fd, SOL_SOCKET, SO_DOMAIN, AF_INET);
 	/* messages must tell whose they are, also to a program that gives no control buffer */
 	as_set(endpoint)->hides_rcvinfo = !as_set(endpoint)->wants_rcvinfo;

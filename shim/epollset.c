@@ -113,6 +113,15 @@ static struct registration *find(const struct epollset *set, const struct endpoi
 	return registration;
 }
 
+/* It never was in the kernel's set, or is no more. errno is kept. */
+static int discard(struct registration *registration)
+{
+	registration->tag = 0;
+	hidden_close(&registration->hub);
+	pool_give(&registrations, registration);
+	return -1;
+}
+
 static void unlink_registration(struct registration *registration)
 {
 	struct registration **at = &registration->set->first;
@@ -125,9 +134,7 @@ static void unlink_registration(struct registration *registration)
 		at = &(*at)->next_of_endpoint;
 	*at = registration->next_of_endpoint;
 	remember(registration);
-	registration->tag = 0;
-	hidden_close(&registration->hub);
-	pool_give(&registrations, registration);
+	(void)discard(registration);
 }
 
 void epollset_each(const struct endpoint *endpoint,
@@ -185,7 +192,6 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 {
 	struct epollset *set = set_of(epfd, true);
 	struct registration *registration;
-	int ret;
 
 	if (registrations.size == 0)
 		pool_init(&registrations, sizeof(struct registration));
@@ -203,29 +209,20 @@ static int add(struct endpoint *endpoint, int epfd, int fd, const struct epoll_e
 	registration->armed = true;
 	registration->on_hub = true;
 	registration->on_stalls = false;
-	ret = registration_put(registration, EPOLL_CTL_ADD, ORIGINAL);
-	if (ret < 0) {
-		pool_give(&registrations, registration);
-		return ret;
-	}
+	if (registration_put(registration, EPOLL_CTL_ADD, ORIGINAL) < 0)
+		return discard(registration);
 	if (registration_add_hub(registration) < 0) {
 		/* what is peeled off already would never wake this set */
 		if (GLANCE(endpoint->associations.peeled) > 0) {
 			int error = errno;
 
 			registration_remove(registration, ORIGINAL);
-			registration->tag = 0;
-			hidden_close(&registration->hub);
-			pool_give(&registrations, registration);
 			errno = error;
-			return -1;
+			return discard(registration);
 		}
 		registration->on_hub = false;
-		ret = put_original_again(registration);
-		if (ret < 0) {
-			pool_give(&registrations, registration);
-			return ret;
-		}
+		if (put_original_again(registration) < 0)
+			return discard(registration);
 		/* what is peeled off now would never wake this set */
 		peel_hold(endpoint, "an epoll set cannot watch the hub");
 	}

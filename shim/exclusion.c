@@ -7,6 +7,9 @@
 #include "news.h"
 #include "siblings.h"
 
+/* How long one that is stopped in a peel (SIGSTOP, a debugger) keeps others from theirs. */
+static const uint64_t STOPPED_NS = 20000000;
+
 static void end(struct endpoint *endpoint)
 {
 	PUBLISH(endpoint->peeler, 0);
@@ -48,7 +51,7 @@ static bool begin_among_processes(struct endpoint *endpoint)
 	if (!commons)
 		return true;
 	/* short, as a peel is; but not where one is stopped in it */
-	if (!commons_lock_within(&commons->peel, 20000000))
+	if (!commons_lock_within(&commons->peel, STOPPED_NS))
 		return false;
 	__atomic_store_n(&commons->peeling, true, __ATOMIC_SEQ_CST);
 	if (!others_exclude(commons)) {

@@ -171,7 +171,7 @@ bool hidden_budget(uint64_t now)
 	return true;
 }
 
-static bool has_visible(int first)
+static bool any_visible(int first)
 {
 	struct pollfd fds[WINDOW];
 	int kept = errno;
@@ -191,14 +191,13 @@ static bool has_visible(int first)
 }
 
 /* Most tell the highest number that they use, or one that nobody does and have few of them. */
-int hidden_reach(int nfds)
+int hidden_reach_far(int nfds)
 {
 	int end = FD_SETSIZE;
 
-	if (nfds <= FD_SETSIZE || hidden_count() == 0 ||
-	    has_visible(nfds - WINDOW > end ? nfds - WINDOW : end))
+	if (hidden_count() == 0 || any_visible(nfds - WINDOW > end ? nfds - WINDOW : end))
 		return nfds;
-	while (end < nfds && has_visible(end))
+	while (end < nfds && any_visible(end))
 		end += WINDOW;
 	return end < nfds ? end : nfds;
 }

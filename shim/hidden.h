@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libc.h"
+
 /*
  * Takes over `fd`: moves it up, marks it, stores its number in *slot. It stays on its low number
  * only if there is none free above (it is hidden there as well). errno is kept.
@@ -32,7 +34,12 @@ void hidden_make_way(int fd);
  * How far select may look into its sets: the kernel stops at the end of its own table, which hidden
  * numbers have made longer than the program's sets need be (fs/select.c:core_sys_select).
  */
-int hidden_reach(int nfds);
+int hidden_reach_far(int nfds);
+
+static inline int hidden_reach(int nfds)
+{
+	return likely(nfds <= FD_SETSIZE) ? nfds : hidden_reach_far(nfds);
+}
 /* How many descriptors are hidden. */
 uint32_t hidden_count(void);
 

@@ -2,10 +2,12 @@
 #include "inheritance.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <unistd.h>
 
 #include "peel.h"
+#include "peeled.h"
 
 enum { OPTION_SIZE = 128, FILTER_SIZE = 512 };
 
@@ -177,6 +179,30 @@ bool inheritance_possible(struct endpoint *endpoint, int original)
 		return false;
 	}
 	return true;
+}
+
+static const char by_signals[] = "signal-driven input and output (O_ASYNC)";
+
+void inheritance_note_signals(struct endpoint *endpoint)
+{
+	peel_hold(endpoint, by_signals);
+}
+
+void inheritance_drive_by_signals(struct endpoint *endpoint, int original)
+{
+	int number = libc.fcntl(original, F_GETSIG), kept = errno;
+	struct f_owner_ex owner;
+
+	inheritance_note_signals(endpoint);
+	if (libc.fcntl(original, F_GETOWN_EX, &owner) == 0)
+		FOR_EACH_PEELED (association, endpoint) {
+			int peeled = association->source.fd, mode = libc.fcntl(peeled, F_GETFL);
+
+			libc.fcntl(peeled, F_SETOWN_EX, &owner);
+			libc.fcntl(peeled, F_SETSIG, (void *)(intptr_t)number);
+			libc.fcntl(peeled, F_SETFL, (void *)(intptr_t)(mode | O_ASYNC));
+		}
+	errno = kept;
 }
 
 void inheritance_copy_buffers(int original, int peeled)

@@ -21,6 +21,11 @@ void inheritance_note_all(struct endpoint *endpoint);
 void inheritance_apply(struct endpoint *endpoint, int original, int peeled);
 /* Can it be applied? If not, the endpoint is held. */
 bool inheritance_possible(struct endpoint *endpoint, int original);
+/* It is driven by signals (O_ASYNC): held from now on. */
+void inheritance_note_signals(struct endpoint *endpoint);
+/* So it is from now on: those that are peeled off already signal too. errno is kept. (With
+ * F_SETSIG, si_fd is their own number.) */
+void inheritance_drive_by_signals(struct endpoint *endpoint, int original);
 /* SO_RCVBUF and SO_SNDBUF as on the original. */
 void inheritance_copy_buffers(int original, int peeled);
 

@@ -32,8 +32,11 @@ static int assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_
 	return ret;
 }
 
-/* One that is being peeled off is on neither: counted again when that is over. */
-int option_assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
+typedef int question(struct endpoint *endpoint, int fd, void *value, socklen_t *len);
+
+/* One that is being peeled off is on neither: asked again when that is over. */
+static int ask_settled(question *ask, struct endpoint *endpoint, int fd, void *value,
+		       socklen_t *len)
 {
 	socklen_t asked = *len;
 	uint32_t sequence;
@@ -42,9 +45,14 @@ int option_assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_
 	do {
 		sequence = peel_sequence(endpoint);
 		*len = asked;
-		ret = assoc_number(endpoint, fd, value, len);
-	} while (ret == 0 && peel_settled(endpoint, sequence));
+		ret = ask(endpoint, fd, value, len);
+	} while (peel_settled(endpoint, sequence));
 	return ret;
+}
+
+int option_assoc_number(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
+{
+	return ask_settled(assoc_number, endpoint, fd, value, len);
 }
 
 /* The kernel lists in the order in which they were set up, which is that of their ids. */
@@ -81,16 +89,7 @@ static int assoc_id_list(struct endpoint *endpoint, int fd, void *value, socklen
 
 int option_assoc_id_list(struct endpoint *endpoint, int fd, void *value, socklen_t *len)
 {
-	socklen_t asked = *len;
-	uint32_t sequence;
-	int ret;
-
-	do {
-		sequence = peel_sequence(endpoint);
-		*len = asked;
-		ret = assoc_id_list(endpoint, fd, value, len);
-	} while (peel_settled(endpoint, sequence));
-	return ret;
+	return ask_settled(assoc_id_list, endpoint, fd, value, len);
 }
 
 /* Addresses packed one after the other, as sctp_connectx gives them. */

@@ -9,9 +9,9 @@
 #include "doors/doors.h"
 #include "epollset.h"
 #include "fanin.h"
+#include "inheritance.h"
 #include "options.h"
 #include "peel.h"
-#include "peeled.h"
 #include "routing.h"
 
 int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict len)
@@ -84,25 +84,6 @@ static int next_size(struct endpoint *endpoint, int fd, unsigned long request, v
 	return ret;
 }
 
-/* Those that are peeled off already signal as well. (With F_SETSIG, si_fd is their own number.) */
-static void drive_by_signals(struct endpoint *endpoint, int fd)
-{
-	int number = libc.fcntl(fd, F_GETSIG), kept = errno;
-	struct f_owner_ex owner;
-
-	peel_hold(endpoint, "signal-driven input and output (O_ASYNC)");
-	if (libc.fcntl(fd, F_GETOWN_EX, &owner) == 0)
-		FOR_EACH_PEELED (association, endpoint) {
-			int peeled = association->source.fd;
-
-			libc.fcntl(peeled, F_SETOWN_EX, &owner);
-			libc.fcntl(peeled, F_SETSIG, (void *)(intptr_t)number);
-			libc.fcntl(peeled, F_SETFL,
-				   (void *)(intptr_t)(libc.fcntl(peeled, F_GETFL) | O_ASYNC));
-		}
-	errno = kept;
-}
-
 static int our_ioctl(int fd, unsigned long request, void *arg)
 {
 	ENTER_KNOWN(endpoint, fd);
@@ -114,7 +95,7 @@ static int our_ioctl(int fd, unsigned long request, void *arg)
 	if (ret == 0 && endpoint && request == FIONBIO)
 		as_set(endpoint)->nonblock = *(const int *)arg != 0;
 	if (ret == 0 && endpoint && request == FIOASYNC && *(const int *)arg)
-		drive_by_signals(endpoint, fd);
+		inheritance_drive_by_signals(endpoint, fd);
 	return ret;
 }
 
@@ -161,7 +142,7 @@ static int our_fcntl(int fd, int command, void *arg)
 			break;
 		as_set(endpoint)->nonblock = ((intptr_t)arg & O_NONBLOCK) != 0;
 		if ((intptr_t)arg & O_ASYNC)
-			drive_by_signals(endpoint, fd);
+			inheritance_drive_by_signals(endpoint, fd);
 		break;
 	default:
 		break;

@@ -1426,6 +1426,23 @@ static inline int poll_now(int fd)
 	return p.revents;
 }
 
+/* ---- numbers for the next image ---- */
+
+static inline void set_number(const char *variable, int value)
+{
+	char text[12];
+
+	snprintf(text, sizeof(text), "%d", value);
+	setenv(variable, text, 1);
+}
+
+static inline int number_of(const char *variable)
+{
+	const char *text = getenv(variable);
+
+	return text ? atoi(text) : -1;
+}
+
 /* ---- the program ---- */
 
 struct test {

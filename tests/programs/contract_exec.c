@@ -8,21 +8,6 @@ static const char *program;
 
 /* ---- from one image to the next: its socket, and the peers, whose sockets go along too ---- */
 
-static void set_number(const char *variable, int value)
-{
-	char text[12];
-
-	snprintf(text, sizeof(text), "%d", value);
-	setenv(variable, text, 1);
-}
-
-static int number_of(const char *variable)
-{
-	const char *text = getenv(variable);
-
-	return text ? atoi(text) : -1;
-}
-
 /* The peers as they are, in a file that has no name. */
 static void keep(int server)
 {

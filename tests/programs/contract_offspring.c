@@ -367,21 +367,6 @@ static void p02_stopped(void)
 
 /* ---- workers that are spawned ---- */
 
-static void set_number(const char *variable, int value)
-{
-	char text[12];
-
-	snprintf(text, sizeof(text), "%d", value);
-	setenv(variable, text, 1);
-}
-
-static int number_of(const char *variable)
-{
-	const char *text = getenv(variable);
-
-	return text ? atoi(text) : -1;
-}
-
 /* As what starts a service when somebody calls (sd_listen_fds(3)): nothing of it is handed over. */
 static pid_t start_for_listening(char *const arguments[])
 {

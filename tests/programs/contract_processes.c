@@ -216,25 +216,14 @@ static void p01_fork(void)
 
 static void execute(const char *test, int fd)
 {
-	char numbers[2][12];
-
-	snprintf(numbers[0], sizeof(numbers[0]), "%d", fd);
-	snprintf(numbers[1], sizeof(numbers[1]), "%d", peer_count ? peers[0].fd : -1);
-	setenv("CONTRACT_FD", numbers[0], 1);
-	setenv("CONTRACT_PEER", numbers[1], 1);
+	set_number("CONTRACT_FD", fd);
+	set_number("CONTRACT_PEER", peer_count ? peers[0].fd : -1);
 	fflush(stdout);
 
 	char *const arguments[] = {(char *)(uintptr_t)program, (char *)(uintptr_t)test, NULL};
 
 	execv(program, arguments);
 	die("execv");
-}
-
-static int number_of(const char *variable)
-{
-	const char *text = getenv(variable);
-
-	return text ? atoi(text) : -1;
 }
 
 /* The peer's socket goes along, so that the new image hears what became of its association. */
