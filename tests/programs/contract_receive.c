@@ -1115,16 +1115,35 @@ static uint64_t cpu_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* A wait must not go round and round because B could be heard, who must wait. */
-static void wait_for_rest(const char *label, int server, int epoll)
+/* Waits SPAN_MS for the rest; returns what the wait does, and in *SPENT_MS its processor time. */
+static int one_wait(int server, int epoll, int span_ms, uint64_t *spent_ms)
 {
-	const int span_ms = 400;
-	struct pollfd p = {.fd = epoll >= 0 ? epoll : server, .events = POLLIN};
+	struct pollfd p = {.fd = server, .events = POLLIN};
 	uint64_t began = cpu_ms();
 	struct epoll_event event;
 	int n = epoll >= 0 ? epoll_wait(epoll, &event, 1, span_ms) : poll(&p, 1, span_ms);
 
-	tell("%s: %d, %s", label, n, cpu_ms() - began < (uint64_t)span_ms / 2 ? "asleep" : "busy");
+	*spent_ms = cpu_ms() - began;
+	return n;
+}
+
+/*
+ * A wait must not go round and round because B could be heard, who must wait. What goes round is
+ * busy each time; who sleeps looks so once, where the guest's host takes its processor away.
+ */
+static void wait_for_rest(const char *label, int server, int epoll)
+{
+	const int span_ms = 400;
+	bool asleep = false;
+	int n = 0;
+
+	for (int i = 0; i < 3 && !asleep && !n; i++) {
+		uint64_t spent_ms;
+
+		n = one_wait(server, epoll, span_ms, &spent_ms);
+		asleep = spent_ms < (uint64_t)span_ms / 2;
+	}
+	tell("%s: %d, %s", label, n, asleep ? "asleep" : "busy");
 }
 
 static void waits_for_rest(bool greet_a)
