@@ -33,6 +33,7 @@ CLANG ?= clang
 JAVAC ?= $(shell command -v javac)
 MESSAGES ?= 10000
 ERLC ?= $(shell command -v erlc)
+GO ?= $(shell command -v go)
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
 CPPFLAGS += -D_GNU_SOURCE -Ishim
@@ -80,6 +81,7 @@ TOOL_PROGRAMS := $(addprefix $(BUILD)/fuzz/,elf_fuzz live_fuzz trace_fuzz)
 TOOL_LIBS := -lelf -ljansson -lm -lncursesw -ltinfo
 CLASSES := $(if $(JAVAC),$(patsubst tests/%.java,$(BUILD)/%.class,$(wildcard tests/programs/*.java)))
 BEAMS := $(if $(ERLC),$(patsubst tests/%.erl,$(BUILD)/%.beam,$(wildcard tests/programs/*.erl)))
+GO_PROGRAMS := $(if $(GO),$(patsubst tests/%.go,$(BUILD)/%,$(wildcard tests/programs/*.go)))
 SHELL_FILES = $(shell { grep -rlIE '^\#!.*[/ ](ba|da)?sh' tests tools .ci; \
 	find tests tools -name '*.bats' -o -name '*.bash'; } | sort -u) \
 	$(addprefix tests/guest.d/,session uml-init qemu-init) tools/completion/sctpeel
@@ -90,7 +92,7 @@ quiet = @echo '  $(1)	$@';
 endif
 
 all: $(BUILD)/libsctpeel.so $(if $(TOOL_SRC),$(BUILD)/sctpeel)
-programs: all $(PROGRAMS) $(PURE_PROGRAMS) $(BUILD)/programs/torture $(CLASSES) $(BEAMS)
+programs: all $(PROGRAMS) $(PURE_PROGRAMS) $(BUILD)/programs/torture $(CLASSES) $(BEAMS) $(GO_PROGRAMS)
 
 programs6: $(PROGRAMS6)
 
@@ -159,6 +161,11 @@ $(BUILD)/%.class: tests/%.java
 $(BUILD)/%.beam: tests/%.erl
 	@mkdir -p $(@D)
 	$(call quiet,ERLC)$(ERLC) -o $(@D) $<
+
+# Without cgo there is no libc in it, as in most Go programs.
+$(GO_PROGRAMS): $(BUILD)/%: tests/%.go
+	@mkdir -p $(@D)
+	$(call quiet,GO)GOCACHE=$(abspath $(BUILD))/go CGO_ENABLED=0 $(GO) build -o $@ $<
 
 test:
 	@tests/setup test

@@ -55,10 +55,9 @@ setup() {
 
 # Its system calls do not pass through libc.
 @test "a Go program" {
-	requires go
-	(cd "$BATS_TEST_TMPDIR" && HOME=$PWD CGO_ENABLED=0 go build -o go_peer "$TESTS/programs/go_peer.go")
+	requires "$PROGRAMS/go_peer"
 	start all server 5304 "$PROGRAMS/echo_plain" 5304
-	run_shim SCTPEEL_POLICY=all "SCTPEEL_TRACE=$(trace_of client)" "$BATS_TEST_TMPDIR/go_peer" 5304 200
+	run_shim SCTPEEL_POLICY=all "SCTPEEL_TRACE=$(trace_of client)" "$PROGRAMS/go_peer" 5304 200
 	assert_success
 	assert_output '200 right'
 	[ ! -e "$(trace_of client)" ]
