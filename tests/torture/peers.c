@@ -85,15 +85,6 @@ static void begin_life(struct peers *peers, struct peer *peer)
 	peers->associations++;
 }
 
-/*
- * A restart cannot begin while the association before has no window left, as where a full buffer
- * lost a message that those behind it wait for: the INIT ACK has that window in it
- * (net/sctp/sm_statefuns.c:sctp_tietags_populate), and one below 1,500 is refused
- * (sctp_verify_init). A heartbeat ends that association, as nobody knows it here, but none is sent
- * as long as INITs are answered (sctp_generate_heartbeat_event).
- */
-static const double LONGER_THAN_A_HEARTBEAT = 6;
-
 /* False while the association before is still ending. */
 static bool connect_peer(struct peers *peers, struct peer *peer)
 {
@@ -104,8 +95,6 @@ static bool connect_peer(struct peers *peers, struct peer *peer)
 
 	if (peer->lives == LIVES)
 		return true;
-	if (peer->refused_until > now())
-		return false;
 	peer->fd = open_peer(peers, peer);
 	if (peer->fd >= 0 && connect(peer->fd, (struct sockaddr *)&to, sizeof(to)) == 0) {
 		begin_life(peers, peer);
@@ -115,8 +104,6 @@ static bool connect_peer(struct peers *peers, struct peer *peer)
 	if (peer->fd >= 0)
 		close(peer->fd);
 	peer->fd = -1;
-	if (error == ECONNREFUSED && peer->unheard)
-		peer->refused_until = now() + LONGER_THAN_A_HEARTBEAT;
 	/* where the other side still has it, an INIT may be refused or not be answered */
 	if (error == EADDRINUSE || error == EADDRNOTAVAIL || peer->unheard)
 		return false;

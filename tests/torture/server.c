@@ -364,7 +364,14 @@ void be_patient(int fd)
 	/* a shutdown may take five times the longest, then the kernel aborts (T5, RFC 9260 9.2) */
 	struct sctp_rtoinfo rto = {.srto_initial = 100, .srto_max = 2000, .srto_min = 50};
 	struct sctp_assocparams association = {.sasoc_asocmaxrxt = 1000};
-	struct sctp_paddrparams paths = {.spp_pathmaxrxt = 1000};
+	/*
+	 * A restart is refused while the association before has no window left, as where a full
+	 * buffer lost a message that those behind it wait for: the INIT ACK has that window in it
+	 * (sctp_tietags_populate), and one below 1,500 is not valid (sctp_verify_init). A heartbeat
+	 * ends that association, as the peer no longer knows it.
+	 */
+	struct sctp_paddrparams paths = {
+		.spp_pathmaxrxt = 1000, .spp_hbinterval = 3000, .spp_flags = SPP_HB_ENABLE};
 	struct sctp_sack_info sack = {.sack_freq = 1};
 	int one = 1;
 

@@ -260,7 +260,6 @@ struct peer {
 	bool unheard;	   /* its last association ended without a word */
 	double until;	   /* a PAUSE's end */
 	double deaf_until; /* a STALL's end */
-	double refused_until;
 	_Alignas(struct message) char in[BIGGEST + 1];
 	size_t have;
 };
