@@ -31,7 +31,7 @@ load contract
 # contract: F01
 @test "no file can be made when an association is to be peeled off: it lives on" {
 	requires plain
-	[ -d /run/guest ] || skip 'would leave the whole machine without files'
+	[ -d /run/guest ] || skip 'needs a guest: here it would leave the whole machine without files'
 	contract 1 margins f01-no-file
 }
 

@@ -65,7 +65,7 @@ doctor() {
 @test "where there is no /proc the library is found and tried as well" {
 	[ "$EUID" -eq 0 ] || skip 'needs root to hide /proc'
 	make_copy install PREFIX="$PWD/here"
-	unshare --mount true 2>/dev/null || skip 'no mount namespaces here'
+	unshare --mount true 2>/dev/null || skip 'needs mount namespaces'
 	# shellcheck disable=SC2016  # for the shell in there
 	run unshare --mount sh -c 'mount -t tmpfs none /proc && exec "$0/sctpeel" doctor' "$PWD/here/bin"
 	assert_line "  ok    $PWD/here/lib/libsctpeel.so, version $(sctpeel --version | cut -d ' ' -f 2), loads"

@@ -102,7 +102,7 @@ by_way() {
 	start shim "$name" 5400 "$PROGRAMS/echo_prefork" block 5400 4
 	pid=$(pid_of "$name")
 	for round in {1..10}; do
-		# enough to ask again where the one that was killed holds peels off for a while
+		# while a peel is under way others are held, and only a message asks again
 		"$PROGRAMS/peer" -n 40 -m 12 -w 1 -x "$(snapshot 40)" 127.0.0.1 5400
 		wait_until no_association 5400
 		assert_equal "round $round: $(styles 5400 "$during")" "round $round: 0 40"

@@ -219,7 +219,7 @@ compile() {
 	chmod 755 "$dir"
 	if ! setcap cap_net_raw+p "$dir/true"; then
 		rm -r "$dir"
-		skip 'no file capabilities here'
+		skip 'needs file capabilities'
 	fi
 	run setpriv --reuid 65534 --regid 65534 --clear-groups "$dir/sctpeel" run "$dir/true"
 	rm -r "$dir"
@@ -266,7 +266,7 @@ compile() {
 
 @test "a kernel without SCTP" {
 	if [ -e /proc/net/sctp ]; then
-		skip 'this kernel has SCTP'
+		skip 'needs a kernel without SCTP'
 	fi
 	assert_refused 69 'this kernel has no SCTP' \
 		'load the module (modprobe sctp), or use a kernel that has it' touch started
